@@ -1,0 +1,1 @@
+//! Bounded tar and gzip: packages in and out of archives.

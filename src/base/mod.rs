@@ -1,0 +1,13 @@
+//! The ground floor: where input came from, what is wrong with it, files in memory, time, digests.
+//!
+//! Nothing here knows YAML or Kubernetes.
+
+pub mod archive;
+pub mod clock;
+pub mod diag;
+pub mod digest;
+pub mod path;
+pub mod retry;
+pub mod source;
+pub mod suggest;
+pub mod tree;

@@ -1,0 +1,28 @@
+//! The command line: the only layer that prints, reads arguments or exits.
+
+pub mod args;
+pub mod command;
+pub mod exit;
+pub mod report;
+pub mod ui;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Runs the command that the process's arguments name.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = match args::Cli::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let code = if error.use_stderr() { exit::USAGE } else { exit::FINE };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let ui = ui::Ui::new(&args.global);
+    match args.command.run(&ui) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => ExitCode::from(report::report(&ui, &failure)),
+    }
+}

@@ -1,0 +1,20 @@
+//! wharf: from a package to running containers.
+//!
+//! ```text
+//!             values ─┐
+//! package ──> render ─┴─> objects ─> transform ─> validate ─> plan ─> deploy ─> release
+//!    ^                                                          ^        │
+//!  source, oci                                               cluster <───┘
+//!                                                               │ Kubernetes API
+//!                                             agent: api ─> store ─> control ─> node ─> runtime
+//! ```
+//!
+//! Modules stand in the order of reading; each imports only those of a lower rank
+//! (docs/ARCHITECTURE.md, checked by `tests/tidy.rs`).
+
+pub mod base;
+pub mod yaml;
+
+pub mod object;
+
+pub mod cli;
