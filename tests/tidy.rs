@@ -199,7 +199,8 @@ fn every_error_code_is_documented() {
                 .collect();
             let code = code.trim_end_matches(':');
             let parts: Vec<&str> = code.split("::").collect();
-            let is_code = parts.len() == 3 && rank_of(RANKS, parts[1]).is_some();
+            let quoted = source.text[..at].ends_with(['"', '(']);
+            let is_code = quoted && parts.len() == 3 && rank_of(RANKS, parts[1]).is_some();
             if is_code && !docs.contains(&format!("`{code}`")) {
                 missing.insert(code.to_owned(), source.path.clone());
             }
