@@ -120,7 +120,7 @@ fn imports_only_go_down() {
         let mut parts = source.path.split('/').skip(1);
         let Some(module) = parts.next() else { continue };
         let module = module.trim_end_matches(".rs");
-        if module == "lib" || module == "main" {
+        if ["lib", "main", "demo"].contains(&module) {
             continue;
         }
         let Some(rank) = rank_of(RANKS, module) else {
