@@ -17,4 +17,7 @@ pub mod yaml;
 
 pub mod object;
 
+#[cfg(all(feature = "agent", target_os = "linux"))]
+pub mod agent;
+
 pub mod cli;

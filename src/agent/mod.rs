@@ -1,0 +1,7 @@
+//! The node side: serves the Kubernetes API on this host and runs what is applied to it.
+//!
+//! ```text
+//! api ──> store <── control, node ──> runtime
+//! ```
+
+pub mod store;
