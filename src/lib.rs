@@ -15,6 +15,8 @@
 pub mod base;
 pub mod yaml;
 
+pub mod schema;
+
 pub mod object;
 
 #[cfg(all(feature = "agent", target_os = "linux"))]

@@ -1,0 +1,17 @@
+//! What the fields of objects may be: the schemas of Kubernetes and of custom resources.
+//!
+//! [`Schemas`] holds the kinds of one Kubernetes version, embedded in the binary (`schemas/`), and
+//! those of added CustomResourceDefinitions. A kind is a graph of [`Type`]s, which patches and
+//! server-side apply also ask for merge keys. [`validate`] reports every fault of a value at once.
+//!
+//! Nothing here knows what an object means: rules across fields live in `policy`.
+
+mod embedded;
+mod model;
+mod registry;
+
+pub use model::{Kind, ListType, Property, Type};
+pub use registry::Schemas;
+
+#[cfg(test)]
+mod tests;
