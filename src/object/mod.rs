@@ -4,6 +4,10 @@ mod gvk;
 mod id;
 pub mod meta;
 mod object;
+pub mod order;
+pub mod patch;
+pub mod quantity;
+pub mod selector;
 
 pub use gvk::Gvk;
 pub use id::ObjectId;
