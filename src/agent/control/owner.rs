@@ -1,0 +1,39 @@
+//! Who controls whom: owner references with `controller: true`.
+
+use crate::yaml::Node;
+use serde_json::json;
+
+/// The uid of the controller of an object.
+pub(super) fn controller_uid(object: &Node) -> Option<&str> {
+    object
+        .items_at(&["metadata", "ownerReferences"])
+        .iter()
+        .find(|owner| owner.get("controller").and_then(Node::as_bool) == Some(true))
+        .and_then(|owner| owner.str_at(&["uid"]))
+}
+
+/// An owner reference that makes `owner` the controller.
+pub(super) fn controller_reference(owner: &Node) -> Node {
+    Node::from(json!({
+        "apiVersion": owner.str_at(&["apiVersion"]),
+        "kind": owner.str_at(&["kind"]),
+        "name": owner.str_at(&["metadata", "name"]),
+        "uid": owner.str_at(&["metadata", "uid"]),
+        "controller": true,
+        "blockOwnerDeletion": true,
+    }))
+}
+
+/// True when the object is being deleted.
+pub(super) fn is_deleting(object: &Node) -> bool {
+    object.at(&["metadata", "deletionTimestamp"]).is_some()
+}
+
+/// A copy of `object` with `owner` as its controller.
+pub(super) fn adopted(object: &Node, owner: &Node) -> Node {
+    let mut object = object.clone();
+    let mut owners = object.items_at(&["metadata", "ownerReferences"]).to_vec();
+    owners.push(controller_reference(owner));
+    object.set_at(&["metadata", "ownerReferences"], owners);
+    object
+}

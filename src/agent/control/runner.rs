@@ -1,0 +1,487 @@
+//! Runs the controllers: watches the store, finds out whom a change concerns, carries actions out.
+//!
+//! One task does all of it, so controllers never race with each other. All actions of one step are
+//! one commit: they happen together or not at all. When an object has changed since the step read
+//! it, the commit is refused and the step is run again on what is stored now.
+//!
+//! An index by owner is kept from the watches. What the runner itself creates is put into the
+//! index at once, so a controller never counts too few of its own objects.
+
+use super::owner::controller_uid;
+use super::{Action, Seen, View, deployment, garbage, replica_set};
+use crate::agent::events::{self, Event};
+use crate::agent::store::{Change, Key, Op, Resource, Store, StoreError, Stored, Watch, metadata};
+use crate::base::clock::Clock;
+use crate::object::meta;
+use crate::object::selector::Selector;
+use crate::yaml::Node;
+use futures::future::select_all;
+use jiff::Timestamp;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What one run of a controller is about.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+enum Task {
+    ReplicaSet { namespace: String, name: String },
+    Deployment { namespace: String, name: String },
+    Garbage(Key),
+}
+
+/// How long a step that could not be written waits before it is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// How often old events are looked for.
+const EXPIRY: Duration = Duration::from_secs(300);
+
+/// The controllers of one store.
+#[derive(Debug)]
+pub struct Runner {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    resources: Vec<Resource>,
+    index: Index,
+    queue: VecDeque<Task>,
+    queued: HashSet<Task>,
+    later: BinaryHeap<Reverse<(Instant, Task)>>,
+}
+
+impl Runner {
+    /// Makes a runner that watches `resources`: those of the controllers, and all whose objects
+    /// may own or be owned.
+    #[must_use]
+    pub fn new(store: Store, clock: Arc<dyn Clock>, resources: Vec<Resource>) -> Runner {
+        Runner {
+            store,
+            clock,
+            resources,
+            index: Index::default(),
+            queue: VecDeque::new(),
+            queued: HashSet::new(),
+            later: BinaryHeap::new(),
+        }
+    }
+
+    /// Runs for ever.
+    ///
+    /// # Cancellation
+    /// Safe at any point: each step is one commit.
+    pub async fn run(mut self) {
+        loop {
+            let mut watches = self.start();
+            let mut expiry = Instant::now() + EXPIRY;
+            // a watch that fell behind ends the inner loop, and everything is listed again
+            while self.drain(&mut watches) {
+                if let Some(task) = self.queue.pop_front() {
+                    self.queued.remove(&task);
+                    self.step(task).await;
+                    continue;
+                }
+                let now = Instant::now();
+                if now >= expiry {
+                    expiry = now + EXPIRY;
+                    let _ = events::expire(&self.store, self.clock.now()).await;
+                }
+                let wake = self.later.peek().map_or(expiry, |Reverse((at, _))| expiry.min(*at));
+                let change = select_all(watches.iter_mut().map(|watch| Box::pin(watch.changed())));
+                tokio::select! {
+                    _ = change => {}
+                    () = tokio::time::sleep_until(wake) => {}
+                }
+            }
+        }
+    }
+
+    /// Lists everything, and watches from there.
+    fn start(&mut self) -> Vec<Watch> {
+        self.index = Index::default();
+        let mut watches = Vec::new();
+        for resource in self.resources.clone() {
+            loop {
+                let (objects, revision) = self.store.list(&resource, None);
+                let Ok(watch) = self.store.watch(&resource, None, revision) else { continue };
+                for stored in &objects {
+                    self.index.insert(stored);
+                }
+                for stored in &objects {
+                    self.concerned(stored, Change::Added);
+                }
+                watches.push(watch);
+                break;
+            }
+        }
+        watches
+    }
+
+    /// Takes in all changes so far. False when a watch has lost some.
+    fn drain(&mut self, watches: &mut [Watch]) -> bool {
+        let mut strangers = Vec::new();
+        for watch in watches {
+            loop {
+                match watch.try_next() {
+                    Ok(Some(event)) => {
+                        match event.change {
+                            Change::Deleted => self.index.remove(&event.object),
+                            Change::Added | Change::Modified => {
+                                if let Some(previous) = &event.previous {
+                                    self.index.remove(previous);
+                                }
+                                self.index.insert(&event.object);
+                                strangers.push(Arc::clone(&event.object));
+                            }
+                        }
+                        self.concerned(&event.object, event.change);
+                    }
+                    Ok(None) => break,
+                    Err(_) => return false,
+                }
+            }
+        }
+        // an owner may have come with a later watch than its dependent: asked when all are in
+        for stored in strangers {
+            let owners = stored.object.items_at(&["metadata", "ownerReferences"]);
+            if owners.iter().filter_map(|owner| owner.str_at(&["uid"])).any(|u| !self.index.knows(u))
+            {
+                self.enqueue(Task::Garbage(stored.key.clone()));
+            }
+        }
+        while let Some(Reverse((at, _))) = self.later.peek() {
+            if *at > Instant::now() {
+                break;
+            }
+            if let Some(Reverse((_, task))) = self.later.pop() {
+                self.enqueue(task);
+            }
+        }
+        true
+    }
+
+    fn enqueue(&mut self, task: Task) {
+        if self.queued.insert(task.clone()) {
+            self.queue.push_back(task);
+        }
+    }
+
+    /// Enqueues the controllers that a change concerns.
+    fn concerned(&mut self, stored: &Stored, change: Change) {
+        let namespace = stored.key.namespace.to_string();
+        let name = stored.key.name.to_string();
+        match stored.key.resource.as_str() {
+            "deployments.apps" => self.enqueue(Task::Deployment { namespace, name }),
+            "replicasets.apps" => {
+                self.owner_concerned(&stored.object, &namespace);
+                self.enqueue(Task::ReplicaSet { namespace, name });
+            }
+            "pods" => match owner_name(&stored.object, "ReplicaSet") {
+                Some(owner) => {
+                    let set = Key::new("replicasets.apps", &namespace, &owner);
+                    if change == Change::Deleted
+                        && let Some(set) = self.store.get(&set)
+                    {
+                        // a Deployment that recreates waits for the last pod to be gone
+                        self.owner_concerned(&set.object, &namespace);
+                    }
+                    self.enqueue(Task::ReplicaSet { namespace, name: owner });
+                }
+                None => self.orphan_concerned(&stored.object, &namespace),
+            },
+            _ => {}
+        }
+        if change == Change::Deleted {
+            for dependent in self.index.dependents(meta::uid(&stored.object)) {
+                self.enqueue(Task::Garbage(dependent));
+            }
+        }
+    }
+
+    fn owner_concerned(&mut self, set: &Node, namespace: &str) {
+        if let Some(name) = owner_name(set, "Deployment") {
+            self.enqueue(Task::Deployment { namespace: namespace.to_owned(), name });
+        }
+    }
+
+    fn orphan_concerned(&mut self, pod: &Node, namespace: &str) {
+        let (sets, _) = self.store.list(&"replicasets.apps".into(), Some(namespace));
+        for set in sets {
+            let selector = set.object.at(&["spec", "selector"]).map(Selector::from_label_selector);
+            if selector.and_then(Result::ok).is_some_and(|s| s.matches(meta::labels(pod))) {
+                let name = set.key.name.to_string();
+                self.enqueue(Task::ReplicaSet { namespace: namespace.to_owned(), name });
+            }
+        }
+    }
+
+    async fn step(&mut self, task: Task) {
+        let view = StoreView { store: &self.store, index: &self.index, now: self.clock.now() };
+        let (component, actions) = match &task {
+            Task::ReplicaSet { namespace, name } => {
+                ("replicaset-controller", replica_set::reconcile(&view, namespace, name))
+            }
+            Task::Deployment { namespace, name } => {
+                ("deployment-controller", deployment::reconcile(&view, namespace, name))
+            }
+            Task::Garbage(key) => {
+                let actions = self.store.get(key).map_or_else(Vec::new, |stored| {
+                    let is_stored = |uid: &str| self.index.knows(uid);
+                    garbage::reconcile(&stored.object, key.resource.as_str(), is_stored)
+                });
+                ("garbage-collector", actions)
+            }
+        };
+        match self.carry_out(actions, component).await {
+            Ok(again) => {
+                if let Some(after) = again {
+                    self.later.push(Reverse((Instant::now() + after, task)));
+                }
+            }
+            Err(StoreError::Closed) => {}
+            Err(StoreError::Changed { .. } | StoreError::Missing(_) | StoreError::Exists(_)) => {
+                self.later.push(Reverse((Instant::now() + Duration::from_millis(5), task)));
+            }
+            Err(error) => {
+                tracing::warn!(?task, %error, "a controller's step could not be stored");
+                self.later.push(Reverse((Instant::now() + RETRY, task)));
+            }
+        }
+    }
+
+    /// Commits the actions of one step. Gives the time after which the step is to be run again.
+    async fn carry_out(
+        &mut self,
+        actions: Vec<Action>,
+        component: &str,
+    ) -> Result<Option<Duration>, StoreError> {
+        let now = self.clock.now();
+        let mut batch = Batch { store: &self.store, now, ops: BTreeMap::new(), created: Vec::new() };
+        let mut told = Vec::new();
+        let mut again: Option<Duration> = None;
+        for action in actions {
+            match action {
+                Action::Create(object) => batch.create(object, &mut told),
+                Action::Update(object) => batch.update(object, false),
+                Action::UpdateStatus(object) => batch.update(object, true),
+                Action::Delete { resource, namespace, name, uid } => {
+                    batch.delete(&Key::new(resource.as_str(), &namespace, &name), &uid);
+                }
+                Action::Event(event) => told.push(event),
+                Action::Again(after) => again = Some(again.map_or(after, |soon| soon.min(after))),
+            }
+        }
+        let ops: Vec<Op> = batch.created.into_iter().chain(batch.ops.into_values()).collect();
+        if !ops.is_empty() {
+            for stored in self.store.commit(ops).await? {
+                let is_gone = self.store.get(&stored.key).is_none();
+                if !is_gone {
+                    self.index.insert(&stored);
+                }
+            }
+        }
+        for event in told {
+            events::record(&self.store, event, component, now).await?;
+        }
+        Ok(again)
+    }
+}
+
+fn owner_name(object: &Node, kind: &str) -> Option<String> {
+    object
+        .items_at(&["metadata", "ownerReferences"])
+        .iter()
+        .find(|owner| {
+            owner.get("controller").and_then(Node::as_bool) == Some(true)
+                && owner.str_at(&["kind"]) == Some(kind)
+        })
+        .and_then(|owner| owner.str_at(&["name"]))
+        .map(str::to_owned)
+}
+
+/// The operations of one step, one for each object.
+struct Batch<'a> {
+    store: &'a Store,
+    now: Timestamp,
+    ops: BTreeMap<Key, Op>,
+    created: Vec<Op>,
+}
+
+impl Batch<'_> {
+    fn create(&mut self, mut object: Node, told: &mut Vec<Event>) {
+        let resource = match object.str_at(&["kind"]) {
+            Some("ReplicaSet") => "replicasets.apps",
+            _ => "pods",
+        };
+        if let Some(prefix) = object.str_at(&["metadata", "generateName"]) {
+            let name = metadata::generate_name(prefix);
+            object.set_at(&["metadata", "name"], name);
+        }
+        metadata::prepare_create(&mut object, self.now, true);
+        if resource == "pods" {
+            object.set("status", Node::from(serde_json::json!({"phase": "Pending"})));
+            if let Some(owner) = object.items_at(&["metadata", "ownerReferences"]).first() {
+                let message = format!("Created pod: {}", meta::name(&object));
+                let mut set = Node::map();
+                for key in ["apiVersion", "kind"] {
+                    set.set(key, owner.str_at(&[key]).unwrap_or_default());
+                }
+                for key in ["name", "uid"] {
+                    set.set_at(&["metadata", key], owner.str_at(&[key]).unwrap_or_default());
+                }
+                set.set_at(&["metadata", "namespace"], meta::namespace(&object));
+                told.push(Event::normal(&set, "SuccessfulCreate", message));
+            }
+        }
+        let key = Key::new(resource, meta::namespace(&object), meta::name(&object));
+        self.created.push(Op::Create { key, object });
+    }
+
+    /// Joins an update with what the step has already changed on the same object.
+    fn update(&mut self, object: Node, only_status: bool) {
+        let resource = match object.str_at(&["kind"]) {
+            Some("Deployment") => "deployments.apps",
+            Some("ReplicaSet") => "replicasets.apps",
+            _ => "pods",
+        };
+        let key = Key::new(resource, meta::namespace(&object), meta::name(&object));
+        let Some(stored) = self.store.get(&key) else { return };
+        let read = object.str_at(&["metadata", "resourceVersion"]).and_then(|rv| rv.parse().ok());
+        let base = match self.ops.remove(&key) {
+            Some(Op::Update { object, .. }) => object,
+            Some(other) => {
+                self.ops.insert(key, other);
+                return;
+            }
+            None => stored.object.clone(),
+        };
+        let mut next = if only_status { base.clone() } else { object.clone() };
+        let status = if only_status { object.get("status") } else { base.get("status") };
+        match status {
+            Some(status) => next.set("status", status.clone()),
+            None => drop(next.remove("status")),
+        }
+        if !only_status && next.get("spec") != stored.object.get("spec") {
+            let generation = stored.object.i64_at(&["metadata", "generation"]).unwrap_or(0);
+            next.set_at(&["metadata", "generation"], generation + 1);
+        }
+        self.ops.insert(key.clone(), Op::Update { key, object: next, expect: read });
+    }
+
+    fn delete(&mut self, key: &Key, uid: &str) {
+        let Some(stored) = self.store.get(key) else { return };
+        if meta::uid(&stored.object) != uid || metadata::is_deleted(&stored.object) {
+            return;
+        }
+        let op = deletion(&stored, self.now);
+        self.ops.insert(key.clone(), op);
+    }
+}
+
+/// A deletion as the API does it: pods that run and objects with finalizers are marked, others go.
+fn deletion(stored: &Stored, now: Timestamp) -> Op {
+    let object = &stored.object;
+    let grace = object.i64_at(&["spec", "terminationGracePeriodSeconds"]).unwrap_or(30);
+    let on_node = stored.key.resource.as_str() == "pods"
+        && object.str_at(&["spec", "nodeName"]).is_some_and(|node| !node.is_empty());
+    let held = !object.items_at(&["metadata", "finalizers"]).is_empty();
+    let (key, expect) = (stored.key.clone(), Some(stored.revision));
+    if !on_node && !held {
+        return Op::Delete { key, expect };
+    }
+    let mut object = object.clone();
+    metadata::mark_deleted(&mut object, now, if on_node { grace } else { 0 });
+    Op::Update { key, object, expect }
+}
+
+/// Keys by owner, and all uids.
+#[derive(Debug, Default)]
+struct Index {
+    uids: HashSet<String>,
+    dependents: HashMap<String, BTreeSet<Key>>,
+    /// Pods and ReplicaSets without a controller, by namespace.
+    orphans: HashMap<(String, String), BTreeSet<Key>>,
+}
+
+impl Index {
+    fn insert(&mut self, stored: &Stored) {
+        self.uids.insert(meta::uid(&stored.object).to_owned());
+        for owner in stored.object.items_at(&["metadata", "ownerReferences"]) {
+            if let Some(uid) = owner.str_at(&["uid"]) {
+                self.dependents.entry(uid.to_owned()).or_default().insert(stored.key.clone());
+            }
+        }
+        if adoptable(&stored.key) && controller_uid(&stored.object).is_none() {
+            self.orphans.entry(place(&stored.key)).or_default().insert(stored.key.clone());
+        }
+    }
+
+    fn remove(&mut self, stored: &Stored) {
+        self.uids.remove(meta::uid(&stored.object));
+        for owner in stored.object.items_at(&["metadata", "ownerReferences"]) {
+            let Some(uid) = owner.str_at(&["uid"]) else { continue };
+            if let Some(keys) = self.dependents.get_mut(uid) {
+                keys.remove(&stored.key);
+                if keys.is_empty() {
+                    self.dependents.remove(uid);
+                }
+            }
+        }
+        if let Some(keys) = self.orphans.get_mut(&place(&stored.key)) {
+            keys.remove(&stored.key);
+        }
+    }
+
+    fn knows(&self, uid: &str) -> bool {
+        self.uids.contains(uid)
+    }
+
+    fn dependents(&self, uid: &str) -> Vec<Key> {
+        self.dependents.get(uid).into_iter().flatten().cloned().collect()
+    }
+}
+
+fn adoptable(key: &Key) -> bool {
+    matches!(key.resource.as_str(), "pods" | "replicasets.apps")
+}
+
+fn place(key: &Key) -> (String, String) {
+    (key.resource.to_string(), key.namespace.to_string())
+}
+
+/// What is stored now, seen through the index.
+struct StoreView<'a> {
+    store: &'a Store,
+    index: &'a Index,
+    now: Timestamp,
+}
+
+impl StoreView<'_> {
+    fn read(&self, keys: impl IntoIterator<Item = Key>) -> Vec<Seen> {
+        keys.into_iter().filter_map(|key| self.store.get(&key)).map(Seen::from).collect()
+    }
+}
+
+impl View for StoreView<'_> {
+    fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Seen> {
+        self.read([Key::new(resource, namespace, name)]).pop()
+    }
+
+    fn owned(&self, resource: &str, uid: &str) -> Vec<Seen> {
+        let keys = self.index.dependents(uid);
+        let mut owned = self.read(keys.into_iter().filter(|key| key.resource.as_str() == resource));
+        owned.retain(|object| controller_uid(object) == Some(uid));
+        owned
+    }
+
+    fn orphans(&self, resource: &str, namespace: &str) -> Vec<Seen> {
+        let place = (resource.to_owned(), namespace.to_owned());
+        let keys = self.index.orphans.get(&place).cloned().unwrap_or_default();
+        let mut orphans = self.read(keys);
+        orphans.retain(|object| controller_uid(object).is_none());
+        orphans
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}
