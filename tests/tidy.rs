@@ -50,7 +50,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 
 /// Ranks inside the agent: wiring sees all, the halves meet only in the store.
 const AGENT: &[(&str, u8)] =
-    &[("runtime", 0), ("store", 0), ("node", 1), ("control", 1), ("api", 1)];
+    &[("runtime", 0), ("store", 0), ("events", 1), ("node", 2), ("control", 2), ("api", 2)];
 
 /// Lines of code after which a file must be split, unless it stands in [`LARGE`].
 const LIMIT: usize = 800;

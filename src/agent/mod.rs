@@ -4,4 +4,7 @@
 //! api ──> store <── control, node ──> runtime
 //! ```
 
+pub mod control;
+pub mod events;
+pub mod node;
 pub mod store;

@@ -56,7 +56,7 @@ fn handler(ui: &Ui) -> GraphicalReportHandler {
 
 fn render(handler: &GraphicalReportHandler, sources: &Sources, faults: &Diagnostics) -> String {
     let mut text = String::new();
-    for fault in faults.iter() {
+    for fault in faults {
         let fault = fault.clone().traced(sources);
         let shown = Shown::new(sources, &fault, Part::Whole);
         if handler.render_report(&mut text, &shown).is_err() {

@@ -28,8 +28,13 @@ const MOST: &str = "deployment.kubernetes.io/max-replicas";
 const HASH: &str = "pod-template-hash";
 
 /// Annotations of a Deployment that its ReplicaSets do not take over.
-const OWN_ANNOTATIONS: [&str; 5] =
-    ["kubectl.kubernetes.io/last-applied-configuration", REVISION, DESIRED, MOST, "deprecated.deployment.rollback.to"];
+const OWN_ANNOTATIONS: [&str; 5] = [
+    "kubectl.kubernetes.io/last-applied-configuration",
+    REVISION,
+    DESIRED,
+    MOST,
+    "deprecated.deployment.rollback.to",
+];
 
 /// One step of one Deployment.
 struct Step<'a> {
@@ -156,9 +161,10 @@ impl Step<'_> {
             self.set_replicas(set, 0);
         }
         let gone = old.iter().all(|set| {
-            self.view.owned("pods", meta::uid(set)).iter().all(|pod| {
-                matches!(pod.str_at(&["status", "phase"]), Some("Succeeded" | "Failed"))
-            })
+            self.view
+                .owned("pods", meta::uid(set))
+                .iter()
+                .all(|pod| matches!(pod.str_at(&["status", "phase"]), Some("Succeeded" | "Failed")))
         });
         self.old = old;
         if gone {
@@ -272,20 +278,15 @@ impl Step<'_> {
     }
 
     fn keep_annotations(&mut self, set: &mut Node) {
-        if self.annotate(set) && !self.is_new(set) {
+        if self.annotate(set) && !is_created_now(set) {
             self.actions.push(Action::Update(set.clone()));
         }
-    }
-
-    /// True for a ReplicaSet that this step creates, which has no version to update yet.
-    fn is_new(&self, set: &Node) -> bool {
-        meta::uid(set).is_empty()
     }
 
     fn set_replicas(&mut self, set: &mut Node, replicas: i64) {
         let before = wanted(set);
         let annotated = (before > 0 || replicas > 0) && self.annotate(set);
-        if self.is_new(set) || (before == replicas && !annotated) {
+        if is_created_now(set) || (before == replicas && !annotated) {
             return;
         }
         set.set_at(&["spec", "replicas"], replicas);
@@ -321,9 +322,8 @@ impl Step<'_> {
     }
 
     fn is_complete(&self) -> bool {
-        let new = |key: &str| {
-            self.new.as_ref().and_then(|set| set.i64_at(&["status", key])).unwrap_or(0)
-        };
+        let new =
+            |key: &str| self.new.as_ref().and_then(|set| set.i64_at(&["status", key])).unwrap_or(0);
         let replicas = self.replicas();
         new("replicas") == replicas
             && new("availableReplicas") == replicas
@@ -335,7 +335,10 @@ impl Step<'_> {
         let (all, available) = (self.total("replicas"), self.total("availableReplicas"));
         let asked: i64 = self.sets().map(wanted).sum();
         let mut status = Node::map();
-        status.set("observedGeneration", self.deployment.i64_at(&["metadata", "generation"]).unwrap_or(0));
+        status.set(
+            "observedGeneration",
+            self.deployment.i64_at(&["metadata", "generation"]).unwrap_or(0),
+        );
         for (key, count) in [
             ("replicas", all),
             ("updatedReplicas", updated.unwrap_or(0)),
@@ -350,11 +353,9 @@ impl Step<'_> {
         if let Some(collisions) = self.deployment.at(&["status", "collisionCount"]) {
             status.set("collisionCount", collisions.clone());
         }
-        let conditions = vec![self.available_condition(available), self.progress_condition(&status)];
-        let conditions: Vec<Node> = conditions.into_iter().flatten().collect();
-        if !conditions.is_empty() {
-            status.set("conditions", conditions);
-        }
+        let mut conditions = vec![self.available_condition(available)];
+        conditions.extend(self.progress_condition(&status));
+        status.set("conditions", conditions);
         if self.deployment.get("status") != Some(&status) {
             let mut deployment = self.deployment.clone();
             deployment.set("status", status);
@@ -362,18 +363,15 @@ impl Step<'_> {
         }
     }
 
-    fn available_condition(&self, available: i64) -> Option<Node> {
+    fn available_condition(&self, available: i64) -> Node {
         let least = self.replicas() - self.bounds().unavailable;
-        Some(if available >= least {
-            self.condition("Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
+        let (status, reason, message) = if available >= least {
+            ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
         } else {
-            self.condition(
-                "Available",
-                "False",
-                "MinimumReplicasUnavailable",
-                "Deployment does not have minimum availability.",
-            )
-        })
+            let message = "Deployment does not have minimum availability.";
+            ("False", "MinimumReplicasUnavailable", message)
+        };
+        self.condition("Available", status, reason, message)
     }
 
     fn progress_condition(&mut self, status: &Node) -> Option<Node> {
@@ -381,13 +379,18 @@ impl Step<'_> {
         let name = meta::name(&new);
         let paused = self.deployment.at(&["spec", "paused"]).and_then(Node::as_bool) == Some(true);
         if paused {
-            return Some(self.condition("Progressing", "Unknown", "DeploymentPaused", "Deployment is paused"));
+            return Some(self.condition(
+                "Progressing",
+                "Unknown",
+                "DeploymentPaused",
+                "Deployment is paused",
+            ));
         }
         if self.is_complete() {
             let message = format!("ReplicaSet \"{name}\" has successfully progressed.");
             return Some(self.condition("Progressing", "True", "NewReplicaSetAvailable", &message));
         }
-        if self.is_new(&new) {
+        if is_created_now(&new) {
             let message = format!("Created new replica set \"{name}\"");
             return Some(self.condition("Progressing", "True", "NewReplicaSetReason", &message));
         }
@@ -397,12 +400,13 @@ impl Step<'_> {
             .any(|key| before.and_then(|before| before.i64_at(&[key])) != status.i64_at(&[key]));
         let last = self.last_condition("Progressing").cloned();
         let now = self.view.now();
-        let fresh = last.as_ref().is_none_or(|last| {
-            last.str_at(&["reason"]) == Some("NewReplicaSetAvailable")
-        });
+        let fresh = last
+            .as_ref()
+            .is_none_or(|last| last.str_at(&["reason"]) == Some("NewReplicaSetAvailable"));
         if moved || fresh {
             let message = format!("ReplicaSet \"{name}\" is progressing.");
-            let mut condition = self.condition("Progressing", "True", "ReplicaSetUpdated", &message);
+            let mut condition =
+                self.condition("Progressing", "True", "ReplicaSetUpdated", &message);
             condition.set("lastUpdateTime", rfc3339_seconds(now));
             self.again_at_deadline(now, now);
             return Some(condition);
@@ -446,7 +450,8 @@ impl Step<'_> {
             last.filter(|_| same).and_then(|last| last.str_at(&[key])).map(str::to_owned)
         };
         let same_status = last.and_then(|last| last.str_at(&["status"])) == Some(status);
-        let same_reason = same_status && last.and_then(|last| last.str_at(&["reason"])) == Some(reason);
+        let same_reason =
+            same_status && last.and_then(|last| last.str_at(&["reason"])) == Some(reason);
         let now = rfc3339_seconds(self.view.now());
         Node::from(json!({
             "type": kind,
@@ -461,6 +466,11 @@ impl Step<'_> {
 
 fn wanted(set: &Node) -> i64 {
     set.i64_at(&["spec", "replicas"]).unwrap_or(0)
+}
+
+/// True for a ReplicaSet that this step creates, which has no version to update yet.
+fn is_created_now(set: &Node) -> bool {
+    meta::uid(set).is_empty()
 }
 
 fn revision(set: &Node) -> i64 {

@@ -15,6 +15,9 @@ pub mod replica_set;
 mod rollout;
 pub mod runner;
 
+#[cfg(test)]
+mod tests;
+
 use super::events::Event;
 use super::store::Stored;
 use crate::object::meta;

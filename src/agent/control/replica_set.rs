@@ -83,13 +83,7 @@ fn create(set: &Node, count: usize, actions: &mut Vec<Action>) {
     }
 }
 
-fn delete(
-    set: &Node,
-    active: &[&Seen],
-    count: usize,
-    now: Timestamp,
-    actions: &mut Vec<Action>,
-) {
+fn delete(set: &Node, active: &[&Seen], count: usize, now: Timestamp, actions: &mut Vec<Action>) {
     let mut ranked: Vec<&Seen> = active.to_vec();
     ranked.sort_by_key(|pod| usefulness(pod, now));
     for pod in ranked.into_iter().take(count) {
@@ -147,7 +141,9 @@ fn report(set: &Node, active: &[&Seen], now: Timestamp, actions: &mut Vec<Action
         .filter(|pod| {
             labels.is_none_or(|labels| {
                 let own = meta::labels(pod);
-                labels.iter().all(|label| own.and_then(|own| own.get(&label.key)) == Some(&label.value))
+                labels
+                    .iter()
+                    .all(|label| own.and_then(|own| own.get(&label.key)) == Some(&label.value))
             })
         })
         .count();
@@ -167,9 +163,11 @@ fn report(set: &Node, active: &[&Seen], now: Timestamp, actions: &mut Vec<Action
         "replicas": active.len(),
         "observedGeneration": set.i64_at(&["metadata", "generation"]),
     }));
-    for (key, count) in
-        [("fullyLabeledReplicas", labeled), ("readyReplicas", ready.len()), ("availableReplicas", available)]
-    {
+    for (key, count) in [
+        ("fullyLabeledReplicas", labeled),
+        ("readyReplicas", ready.len()),
+        ("availableReplicas", available),
+    ] {
         if count > 0 {
             status.set(key, i64::try_from(count).unwrap_or(i64::MAX));
         }

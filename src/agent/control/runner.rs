@@ -143,7 +143,10 @@ impl Runner {
         // an owner may have come with a later watch than its dependent: asked when all are in
         for stored in strangers {
             let owners = stored.object.items_at(&["metadata", "ownerReferences"]);
-            if owners.iter().filter_map(|owner| owner.str_at(&["uid"])).any(|u| !self.index.knows(u))
+            if owners
+                .iter()
+                .filter_map(|owner| owner.str_at(&["uid"]))
+                .any(|u| !self.index.knows(u))
             {
                 self.enqueue(Task::Garbage(stored.key.clone()));
             }
@@ -255,14 +258,15 @@ impl Runner {
         component: &str,
     ) -> Result<Option<Duration>, StoreError> {
         let now = self.clock.now();
-        let mut batch = Batch { store: &self.store, now, ops: BTreeMap::new(), created: Vec::new() };
+        let mut batch =
+            Batch { store: &self.store, now, ops: BTreeMap::new(), created: Vec::new() };
         let mut told = Vec::new();
         let mut again: Option<Duration> = None;
         for action in actions {
             match action {
                 Action::Create(object) => batch.create(object, &mut told),
-                Action::Update(object) => batch.update(object, false),
-                Action::UpdateStatus(object) => batch.update(object, true),
+                Action::Update(object) => batch.update(&object, false),
+                Action::UpdateStatus(object) => batch.update(&object, true),
                 Action::Delete { resource, namespace, name, uid } => {
                     batch.delete(&Key::new(resource.as_str(), &namespace, &name), &uid);
                 }
@@ -337,7 +341,7 @@ impl Batch<'_> {
     }
 
     /// Joins an update with what the step has already changed on the same object.
-    fn update(&mut self, object: Node, only_status: bool) {
+    fn update(&mut self, object: &Node, only_status: bool) {
         let resource = match object.str_at(&["kind"]) {
             Some("Deployment") => "deployments.apps",
             Some("ReplicaSet") => "replicasets.apps",

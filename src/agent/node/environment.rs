@@ -5,8 +5,8 @@
 //! `$$(NAME)` is the text `$(NAME)`; an unknown name stays as it is.
 
 use crate::agent::store::{Key, Store, Stored};
-use crate::object::quantity::Quantity;
 use crate::object::meta;
+use crate::object::quantity::Quantity;
 use crate::yaml::{Node, Value};
 use base64::Engine as _;
 use std::collections::BTreeMap;
@@ -287,10 +287,8 @@ pub fn resource(reference: &Node, container: &Node, capacity: &Node) -> Result<S
     let own = container.at(&["resources", list, resource]);
     let fallback = (list == "limits").then(|| capacity.get(resource)).flatten();
     let quantity = own.or(fallback).and_then(Quantity::from_node);
-    let divisor = reference
-        .get("divisor")
-        .and_then(Quantity::from_node)
-        .filter(|divisor| !divisor.is_zero());
+    let divisor =
+        reference.get("divisor").and_then(Quantity::from_node).filter(|divisor| !divisor.is_zero());
     let milli = |quantity: Option<Quantity>, default| quantity.map_or(default, Quantity::milli);
     let value = match resource {
         "cpu" => {
@@ -378,7 +376,8 @@ mod tests {
     #[tokio::test]
     async fn variables_come_in_order_and_missing_references_are_told() {
         let store = Store::in_memory().expect("a store in memory");
-        let config = Node::from(json!({"metadata": {"name": "c"}, "data": {"k": "v", "A": "from"}}));
+        let config =
+            Node::from(json!({"metadata": {"name": "c"}, "data": {"k": "v", "A": "from"}}));
         let key = Key::new("configmaps", "n", "c");
         store.commit(vec![crate::agent::store::Op::Create { key, object: config }]).await.unwrap();
         let configs = Configs::new(&store, "n");
@@ -399,7 +398,8 @@ mod tests {
                 {"name": "O", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "no", "optional": true}}},
             ],
         }));
-        let expected = ["PATH=/bin", "A=from", "P_A=from", "P_k=v", "k=v", "B=from-v", "N=2", "C=2"];
+        let expected =
+            ["PATH=/bin", "A=from", "P_A=from", "P_k=v", "k=v", "B=from-v", "N=2", "C=2"];
         assert_eq!(env.unwrap(), expected);
         for (container, text) in [
             (json!({"envFrom": [{"secretRef": {"name": "s"}}]}), "secret \"s\" not found"),

@@ -263,7 +263,8 @@ impl Pod {
         let gates = spec.map(|spec| spec.items_at(&["readinessGates"])).unwrap_or_default();
         let open = |gate: &Node| {
             let kind = gate.str_at(&["conditionType"]);
-            last.iter().any(|c| c.str_at(&["type"]) == kind && c.str_at(&["status"]) == Some("True"))
+            last.iter()
+                .any(|c| c.str_at(&["type"]) == kind && c.str_at(&["status"]) == Some("True"))
         };
         let ready = unready.is_empty() && initialized && !finished;
         let why_unready = match phase {
@@ -277,7 +278,10 @@ impl Pod {
         };
         let why_gated = gates.iter().find(|gate| !open(gate)).map(|gate| {
             let kind = gate.str_at(&["conditionType"]).unwrap_or_default();
-            ("ReadinessGatesNotReady", format!("the status of pod readiness gate \"{kind}\" is not \"True\", but False"))
+            (
+                "ReadinessGatesNotReady",
+                format!("the status of pod readiness gate \"{kind}\" is not \"True\", but False"),
+            )
         });
         let why_uninitialized = (!initialized).then(|| {
             let list = incomplete.join(" ");
@@ -296,8 +300,11 @@ impl Pod {
             .collect();
         // conditions that others set are theirs
         let own = |kind: &str| conditions.iter().any(|c| c.str_at(&["type"]) == Some(kind));
-        let others: Vec<Node> =
-            last.iter().filter(|c| !own(c.str_at(&["type"]).unwrap_or_default())).cloned().collect();
+        let others: Vec<Node> = last
+            .iter()
+            .filter(|c| !own(c.str_at(&["type"]).unwrap_or_default()))
+            .cloned()
+            .collect();
         conditions.extend(others);
         conditions
     }
@@ -311,9 +318,9 @@ fn condition(
     now: Timestamp,
 ) -> Node {
     let status = if holds { "True" } else { "False" };
-    let same = last.iter().find(|c| {
-        c.str_at(&["type"]) == Some(kind) && c.str_at(&["status"]) == Some(status)
-    });
+    let same = last
+        .iter()
+        .find(|c| c.str_at(&["type"]) == Some(kind) && c.str_at(&["status"]) == Some(status));
     let since = same.and_then(|c| c.str_at(&["lastTransitionTime"]));
     let since = since.map_or_else(|| rfc3339_seconds(now), str::to_owned);
     let mut condition = Node::from(json!({
@@ -384,7 +391,8 @@ pub fn quality(spec: Option<&Node>) -> &'static str {
     let Some(spec) = spec else { return "BestEffort" };
     let mut any = false;
     let mut guaranteed = true;
-    for container in spec.items_at(&["containers"]).iter().chain(spec.items_at(&["initContainers"])) {
+    for container in spec.items_at(&["containers"]).iter().chain(spec.items_at(&["initContainers"]))
+    {
         for resource in ["cpu", "memory"] {
             let limit = container.at(&["resources", "limits", resource]);
             let request = container.at(&["resources", "requests", resource]);
@@ -407,7 +415,7 @@ pub fn read_container(spec: &Node, statuses: &[Node]) -> Container {
     let Some(stored) = stored else { return container };
     let restarts = stored.i64_at(&["restartCount"]).unwrap_or(0);
     container.restarts = u32::try_from(restarts).unwrap_or(0);
-    container.image_id = stored.str_at(&["imageID"]).unwrap_or_default().to_owned();
+    container.image_id = stored.str_at(&["imageID"]).unwrap_or_default().into();
     container.id = read_id(stored);
     container.last = stored.at(&["lastState", "terminated"]).and_then(read_ended);
     container.started = stored.get("started").and_then(Node::as_bool) == Some(true);
@@ -515,7 +523,10 @@ mod tests {
             (json!({}), "BestEffort"),
             (json!({"requests": {"cpu": "1"}}), "Burstable"),
             (json!({"limits": {"cpu": "1", "memory": "1Gi"}}), "Guaranteed"),
-            (json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m"}}), "Burstable"),
+            (
+                json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m"}}),
+                "Burstable",
+            ),
         ] {
             let spec = Node::from(json!({"containers": [{"resources": resources}]}));
             assert_eq!(quality(Some(&spec)), class, "{resources}");

@@ -90,6 +90,24 @@ impl Watch {
         }
     }
 
+    /// Waits until [`Watch::try_next`] has something to say.
+    ///
+    /// # Cancellation
+    /// No change is lost.
+    pub async fn changed(&mut self) {
+        loop {
+            self.changed.borrow_and_update();
+            match self.try_next() {
+                Ok(None) => drop(self.changed.changed().await),
+                Ok(Some(event)) => {
+                    self.ready.push_front(event);
+                    return;
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
     /// The next change, when there is one by now.
     ///
     /// # Errors

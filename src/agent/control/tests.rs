@@ -1,0 +1,209 @@
+//! Controllers over a store in memory, with a node on which every image but `bad` gets ready.
+
+use super::runner::Runner;
+use crate::agent::store::{Key, Op, Store, Stored, metadata};
+use crate::base::clock::SystemClock;
+use crate::object::meta;
+use crate::yaml::Node;
+use jiff::Timestamp;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+const RESOURCES: [&str; 4] = ["pods", "replicasets.apps", "deployments.apps", "configmaps"];
+
+struct World {
+    store: Store,
+}
+
+impl World {
+    fn new() -> World {
+        let store = Store::in_memory().expect("a store in memory");
+        let resources = RESOURCES.iter().map(|name| (*name).into()).collect();
+        tokio::spawn(Runner::new(store.clone(), Arc::new(SystemClock), resources).run());
+        tokio::spawn(node(store.clone()));
+        World { store }
+    }
+
+    async fn create(&self, resource: &str, object: serde_json::Value) {
+        let mut object = Node::from(object);
+        metadata::prepare_create(&mut object, Timestamp::now(), true);
+        let key = Key::new(resource, "n", meta::name(&object));
+        self.store.commit(vec![Op::Create { key, object }]).await.expect("a new object");
+    }
+
+    async fn change(&self, resource: &str, name: &str, change: impl Fn(&mut Node)) {
+        let key = Key::new(resource, "n", name);
+        let done = self.store.modify(&key, |object| {
+            change(object);
+            let generation = object.i64_at(&["metadata", "generation"]).unwrap_or(0);
+            object.set_at(&["metadata", "generation"], generation + 1);
+            true
+        });
+        assert!(done.await.expect("a writable store").is_some());
+    }
+
+    fn list(&self, resource: &str) -> Vec<Arc<Stored>> {
+        self.store.list(&resource.into(), Some("n")).0
+    }
+
+    fn get(&self, resource: &str, name: &str) -> Option<Node> {
+        Some(self.store.get(&Key::new(resource, "n", name))?.object.clone())
+    }
+
+    async fn until(&self, what: &str, holds: impl Fn(&World) -> bool) {
+        for _ in 0..500 {
+            if holds(self) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("never: {what}");
+    }
+
+    fn status(&self, key: &str) -> i64 {
+        let deployment = self.get("deployments.apps", "d").unwrap_or_default();
+        deployment.i64_at(&["status", key]).unwrap_or(0)
+    }
+
+    fn complete(&self, replicas: i64) -> bool {
+        let deployment = self.get("deployments.apps", "d").unwrap_or_default();
+        deployment.i64_at(&["status", "observedGeneration"])
+            == deployment.i64_at(&["metadata", "generation"])
+            && ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas"]
+                .iter()
+                .all(|key| self.status(key) == replicas)
+    }
+}
+
+/// Marks pods ready unless their image is `bad`, and removes those that are being deleted.
+async fn node(store: Store) {
+    let (_, revision) = store.list(&"pods".into(), None);
+    let mut watch = store.watch(&"pods".into(), None, revision).expect("a fresh watch");
+    while let Ok(event) = watch.next().await {
+        let stored = &event.object;
+        if metadata::is_deleted(&stored.object) {
+            let _ = store.commit(vec![Op::Delete { key: stored.key.clone(), expect: None }]).await;
+        } else if image(&stored.object) != Some("bad")
+            && stored.object.str_at(&["status", "phase"]) == Some("Pending")
+        {
+            let status = json!({"phase": "Running", "conditions": [
+                {"type": "Ready", "status": "True", "lastTransitionTime": "2024-01-01T00:00:00Z"}]});
+            let change = |pod: &mut Node| {
+                pod.set_at(&["spec", "nodeName"], "here");
+                pod.set("status", Node::from(status.clone()));
+                true
+            };
+            let _ = store.modify(&stored.key, change).await;
+        }
+    }
+}
+
+fn image(pod: &Node) -> Option<&str> {
+    pod.items_at(&["spec", "containers"]).first()?.str_at(&["image"])
+}
+
+fn deployment(replicas: i64, image: &str) -> serde_json::Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "d", "namespace": "n"},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": "d"}},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": {
+                "metadata": {"labels": {"app": "d"}},
+                "spec": {"containers": [{"name": "c", "image": image}]},
+            },
+        },
+    })
+}
+
+fn set_image(image: &str) -> impl Fn(&mut Node) {
+    move |deployment: &mut Node| {
+        let path = ["spec", "template", "spec", "containers"];
+        let containers = Node::from(json!([{"name": "c", "image": image}]));
+        deployment.set_at(&path, containers);
+    }
+}
+
+#[tokio::test]
+async fn a_deployment_rolls_out_back_and_away() {
+    let world = World::new();
+    world.create("deployments.apps", deployment(3, "one")).await;
+    world.until("three pods", |world| world.complete(3)).await;
+    let first = world.list("replicasets.apps")[0].key.name.to_string();
+    assert!(first.starts_with("d-"), "{first}");
+
+    world.change("deployments.apps", "d", set_image("two")).await;
+    world
+        .until("the second image", |world| {
+            world.complete(3) && world.list("replicasets.apps").len() == 2
+        })
+        .await;
+    let images = world.list("pods");
+    assert!(images.iter().all(|pod| image(&pod.object) == Some("two")));
+
+    world.change("deployments.apps", "d", set_image("one")).await;
+    world
+        .until("the first image again", |world| {
+            let set = world.get("replicasets.apps", &first).unwrap_or_default();
+            world.complete(3) && set.i64_at(&["status", "availableReplicas"]) == Some(3)
+        })
+        .await;
+    let set = world.get("replicasets.apps", &first).unwrap();
+    assert_eq!(meta::annotation(&set, "deployment.kubernetes.io/revision"), Some("3"));
+
+    world.change("deployments.apps", "d", |d| d.set_at(&["spec", "replicas"], 5)).await;
+    world.until("five pods", |world| world.complete(5)).await;
+    world.change("deployments.apps", "d", |d| d.set_at(&["spec", "replicas"], 1)).await;
+    world.until("one pod", |world| world.complete(1) && world.list("pods").len() == 1).await;
+
+    let key = Key::new("deployments.apps", "n", "d");
+    world.store.commit(vec![Op::Delete { key, expect: None }]).await.unwrap();
+    world
+        .until("nothing left", |world| {
+            world.list("pods").is_empty() && world.list("replicasets.apps").is_empty()
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_rollout_that_gets_no_further_keeps_what_serves() {
+    let world = World::new();
+    world.create("deployments.apps", deployment(2, "one")).await;
+    world.until("two pods", |world| world.complete(2)).await;
+    world.change("deployments.apps", "d", set_image("bad")).await;
+    world.until("one new pod", |world| world.list("pods").len() == 3).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let serving = world
+        .list("pods")
+        .iter()
+        .filter(|pod| {
+            super::replica_set::is_ready(&pod.object) && image(&pod.object) == Some("one")
+        })
+        .count();
+    assert_eq!(serving, 2);
+}
+
+#[tokio::test]
+async fn a_lost_pod_is_made_again_and_a_fitting_stranger_adopted() {
+    let world = World::new();
+    world.create("deployments.apps", deployment(2, "one")).await;
+    world.until("two pods", |world| world.complete(2)).await;
+    let lost = world.list("pods")[0].key.clone();
+    world.store.commit(vec![Op::Delete { key: lost.clone(), expect: None }]).await.unwrap();
+    world
+        .until("two pods again", |world| {
+            world.complete(2) && world.list("pods").len() == 2 && world.store.get(&lost).is_none()
+        })
+        .await;
+    let hash = world.list("pods")[0].object.at(&["metadata", "labels"]).cloned().unwrap();
+    let stranger = json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "stranger", "namespace": "n", "labels": serde_json::Value::from(&hash)},
+        "spec": {"containers": [{"name": "c", "image": "one"}]}, "status": {"phase": "Pending"}});
+    world.create("pods", stranger).await;
+    world
+        .until("one pod too many gone", |world| world.list("pods").len() == 2 && world.complete(2))
+        .await;
+}
