@@ -74,6 +74,14 @@ pub(super) fn versions() -> &'static [&'static str] {
     &tables().versions
 }
 
+/// The versions that have a kind, oldest first.
+pub(super) fn with_kind(api_version: &str, kind: &str) -> Vec<&'static str> {
+    let has = |version: &&&str| {
+        Graph::open(version).is_some_and(|graph| graph.kind(api_version, kind).is_some())
+    };
+    versions().iter().filter(has).copied().collect()
+}
+
 impl Graph {
     /// The definitions of an embedded version such as `1.36`.
     pub(super) fn open(version: &str) -> Option<&'static Graph> {
@@ -234,7 +242,7 @@ impl Reader {
         let shape = match kind {
             0 => Shape::Any,
             1 => {
-                let properties: Box<[Property]> = (0..self.count())
+                let properties: Vec<Property> = (0..self.count())
                     .map(|_| Property {
                         key: self.string(),
                         required: self.count() == 1,
@@ -243,7 +251,9 @@ impl Reader {
                     .collect();
                 // an object of which nothing is known holds whatever it is given
                 let open = properties.is_empty() && additional.is_none();
-                Shape::Object(Box::new(Fields { properties, additional, open, embedded: false }))
+                let mut fields = Fields { additional, open, ..Fields::default() };
+                fields.set(properties);
+                Shape::Object(Box::new(fields))
             }
             2 => Shape::String,
             3 => Shape::Integer,

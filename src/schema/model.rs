@@ -69,12 +69,30 @@ pub(super) enum Shape {
 pub(super) struct Fields {
     /// In the order of their keys.
     pub(super) properties: Box<[Property]>,
+    /// How many of them are required.
+    pub(super) required: usize,
     /// The type of values of other keys.
     pub(super) additional: Option<Type>,
     /// Other keys may have any value.
     pub(super) open: bool,
     /// The object is one of its own, with `apiVersion`, `kind` and `metadata`.
     pub(super) embedded: bool,
+}
+
+impl Fields {
+    /// Sets the known properties.
+    pub(super) fn set(&mut self, mut properties: Vec<Property>) {
+        properties.sort_by(|a, b| a.key.cmp(&b.key));
+        self.required = properties.iter().filter(|property| property.required).count();
+        self.properties = properties.into();
+    }
+
+    /// A known property.
+    pub(super) fn property(&self, key: &str) -> Option<&Property> {
+        let at =
+            self.properties.binary_search_by(|property| property.key.as_str().cmp(key)).ok()?;
+        Some(&self.properties[at])
+    }
 }
 
 /// A field of an object.
@@ -200,9 +218,7 @@ impl Type {
     /// The type of a known property. Values of other keys: [`Type::additional`].
     #[must_use]
     pub fn property(&self, key: &str) -> Option<&Type> {
-        let properties = &self.fields()?.properties;
-        let at = properties.binary_search_by(|property| property.key.as_str().cmp(key)).ok()?;
-        Some(&properties[at].ty)
+        self.fields()?.property(key).map(|property| &property.ty)
     }
 
     /// All known properties, in the order of their keys.
