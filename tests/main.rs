@@ -1,3 +1,4 @@
 //! All integration tests, as one binary that links once.
 
 mod tidy;
+mod yaml_vectors;

@@ -4,12 +4,30 @@
 //! and the agent's objects. Reading follows go-yaml, because that is what Kubernetes tools read
 //! with; writing gives go-yaml's bytes.
 
+mod advice;
+mod compose;
+mod fault;
 pub mod json;
 mod map;
 mod node;
+mod parse;
 mod path;
+mod problem;
+mod read;
+mod reader;
+mod resolve;
+mod scan;
 mod serde;
+pub mod substitute;
+mod timestamp;
 
 pub use map::{Entry, Map};
 pub use node::{Node, Number, Str, Value};
 pub use path::{FieldPath, Step};
+pub use problem::YamlError;
+pub use read::{
+    Documents, ReadOptions, decode, parse_documents, parse_documents_with, parse_first, parse_one,
+    parse_text,
+};
+pub use resolve::Dialect;
+pub use substitute::Substitute;

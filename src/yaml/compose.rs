@@ -1,0 +1,476 @@
+//! Events to nodes: aliases, merge keys, keys that are no text, and markers of templates.
+//!
+//! Nodes are built on a stack of the composer's own. Faults of values do not stop it, so that a
+//! fault of grammar further down is found too; go-yaml reads a document whole before it looks at
+//! values, and so its order of faults is kept: the first of the earliest [`Stage`].
+
+use super::fault;
+use super::map::{Entry, Map};
+use super::node::{Node, Number, Str, Value};
+use super::parse::{Event, EventKind, Parser, Properties};
+use super::problem::{Mark, Problem, Stage};
+use super::resolve::{self, Dialect};
+use super::scan::Style;
+use super::substitute::{self, Substitute};
+use crate::base::source::{FileId, Span};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// How deep collections may nest. go-yaml allows 10,000, which costs it a stack of many megabytes;
+/// real documents stay below 40.
+pub(super) const MAX_DEPTH: usize = 500;
+
+/// The root of a document, and whether it is a marker's value, which may stand for several.
+pub(super) struct Root {
+    pub(super) node: Node,
+    pub(super) substituted: bool,
+}
+
+/// Makes nodes of the documents of one text.
+pub(super) struct Composer<'a> {
+    parser: Parser<'a>,
+    file: FileId,
+    dialect: Dialect,
+    markers: Option<&'a dyn Substitute>,
+    stack: Vec<Frame<'a>>,
+    anchors: HashMap<&'a str, Anchored>,
+    faults: Vec<Problem>,
+    /// Nodes made, those of aliases counted each time; and those of aliases alone.
+    made: u64,
+    aliased: u64,
+}
+
+/// A collection that is being read.
+struct Frame<'a> {
+    anchor: Option<&'a str>,
+    start: Mark,
+    content: Mark,
+    /// [`Composer::made`] when it began.
+    made: u64,
+    height: usize,
+    kind: FrameKind,
+}
+
+enum FrameKind {
+    List(Vec<Node>),
+    Map { map: Map, key: Option<Key>, merges: Vec<Node> },
+}
+
+/// A key whose value is still to come.
+enum Key {
+    Text(Str, Span),
+    Merge(Span),
+    /// It was reported already; the value is lost.
+    Invalid,
+    /// Go has no text for it, and its message needs the value.
+    Unsupported(Number, Span),
+    Null(Span),
+}
+
+/// What an anchor stands for.
+struct Anchored {
+    /// Nothing while its node is still being read: an alias now would hold itself.
+    node: Option<Node>,
+    made: u64,
+    height: usize,
+}
+
+/// A node that was just read, with what its parent has to know.
+struct Done<'a> {
+    node: Node,
+    start: Mark,
+    height: usize,
+    /// [`Composer::made`] before it.
+    made: u64,
+    merge_key: bool,
+    alias: bool,
+    anchor: Option<&'a str>,
+    substituted: bool,
+}
+
+impl<'a> Composer<'a> {
+    pub(super) fn new(
+        text: &'a str,
+        file: FileId,
+        dialect: Dialect,
+        markers: Option<&'a dyn Substitute>,
+    ) -> Composer<'a> {
+        Composer {
+            parser: Parser::new(text),
+            file,
+            dialect,
+            markers,
+            stack: Vec::new(),
+            anchors: HashMap::new(),
+            faults: Vec::new(),
+            made: 0,
+            aliased: 0,
+        }
+    }
+
+    /// The root of the next document, or nothing at the end.
+    pub(super) fn document(&mut self) -> Result<Option<Root>, Vec<Problem>> {
+        let result = self.read_document();
+        let root = result.map_err(|problem| vec![problem])?;
+        if self.faults.is_empty() {
+            return Ok(root);
+        }
+        let mut faults = std::mem::take(&mut self.faults);
+        if self.dialect != Dialect::Strict {
+            // stable: the first of the earliest stage
+            faults.sort_by_key(|fault| fault.stage);
+            faults.truncate(1);
+        }
+        Err(faults)
+    }
+
+    fn read_document(&mut self) -> Result<Option<Root>, Problem> {
+        let event = self.parser.next()?;
+        if matches!(event.kind, EventKind::StreamEnd) {
+            return Ok(None);
+        }
+        self.anchors.clear();
+        (self.made, self.aliased) = (1, 0);
+        let mut root = None;
+        loop {
+            let event = self.parser.next()?;
+            let done = match event.kind {
+                EventKind::DocumentEnd | EventKind::StreamEnd => break,
+                EventKind::DocumentStart => continue,
+                EventKind::Scalar { text, style, properties } => {
+                    let marks = (event.start, event.content, event.end);
+                    self.scalar(text, style, &properties, marks)
+                }
+                EventKind::Alias(name) => self.alias(name, &event)?,
+                EventKind::SequenceStart(properties) => {
+                    let kind = FrameKind::List(Vec::new());
+                    self.open(kind, &properties, event.start, event.content)?;
+                    continue;
+                }
+                EventKind::MappingStart(properties) => {
+                    let kind = FrameKind::Map { map: Map::new(), key: None, merges: Vec::new() };
+                    self.open(kind, &properties, event.start, event.content)?;
+                    continue;
+                }
+                EventKind::SequenceEnd | EventKind::MappingEnd => self.close(event.end),
+            };
+            if let Some(anchor) = done.anchor.and_then(|anchor| self.anchors.get_mut(anchor))
+                // unless it was defined anew inside of its own node
+                && anchor.node.is_none()
+                && anchor.made == done.made
+            {
+                anchor.node = Some(done.node.clone());
+                anchor.made = self.made - done.made;
+                anchor.height = done.height;
+            }
+            if self.stack.is_empty() {
+                check_number(&done.node, &mut self.faults);
+                root = Some(Root { node: done.node, substituted: done.substituted });
+            } else {
+                self.attach(done)?;
+            }
+        }
+        Ok(root)
+    }
+
+    fn open(
+        &mut self,
+        kind: FrameKind,
+        properties: &Properties<'a>,
+        start: Mark,
+        content: Mark,
+    ) -> Result<(), Problem> {
+        if self.stack.len() >= MAX_DEPTH {
+            return Err(fault::too_deep(content));
+        }
+        self.made += 1;
+        if let Some(anchor) = properties.anchor {
+            let open = Anchored { node: None, made: self.made - 1, height: 0 };
+            self.anchors.insert(anchor, open);
+        }
+        self.stack.push(Frame {
+            anchor: properties.anchor,
+            start,
+            content,
+            made: self.made - 1,
+            height: 0,
+            kind,
+        });
+        Ok(())
+    }
+
+    fn close(&mut self, end: Mark) -> Done<'a> {
+        let frame = self.stack.pop().expect("the parser balances starts and ends");
+        let (value, last) = match frame.kind {
+            FrameKind::List(items) => {
+                let last = items.last().map(|item| item.span);
+                (Value::List(items), last)
+            }
+            FrameKind::Map { mut map, merges, .. } => {
+                let last = map.iter().last().map(|entry| entry.key_span.to(entry.value.span));
+                for merge in merges.into_iter().rev() {
+                    merge_below(&mut map, merge);
+                }
+                (Value::Map(map), last)
+            }
+        };
+        // a block collection ends with its last child, not where the next token begins
+        let end = match last {
+            Some(last) if last.file == self.file && frame.content.line != end.line => {
+                last.end.max(frame.content.at)
+            }
+            _ => end.at,
+        };
+        let span = self.span(frame.content.at, end);
+        Done {
+            node: Node { value, span },
+            start: frame.start,
+            height: frame.height + 1,
+            made: frame.made,
+            merge_key: false,
+            alias: false,
+            anchor: frame.anchor,
+            substituted: false,
+        }
+    }
+
+    fn scalar(
+        &mut self,
+        text: Cow<'a, str>,
+        style: Style,
+        properties: &Properties<'a>,
+        (start, content, end): (Mark, Mark, Mark),
+    ) -> Done<'a> {
+        self.made += 1;
+        let span = self.span(content.at, end.at);
+        let tag = properties.tag.as_deref();
+        let merge_key = text == "<<"
+            && match tag {
+                None => style == Style::Plain,
+                Some(tag) => tag == "!" || resolve::is_merge_tag(tag),
+            };
+        let mut done = Done {
+            node: Node { value: Value::Null, span },
+            start,
+            height: 0,
+            made: self.made - 1,
+            merge_key,
+            alias: false,
+            anchor: properties.anchor,
+            substituted: false,
+        };
+        if let Some(anchor) = properties.anchor {
+            let open = Anchored { node: None, made: self.made - 1, height: 0 };
+            self.anchors.insert(anchor, open);
+        }
+        if let Some(markers) = self.markers.filter(|_| substitute::has_marker(&text)) {
+            let whole = (style == Style::Plain && tag.is_none())
+                .then(|| substitute::whole(&text, markers))
+                .flatten();
+            if let Some(node) = whole {
+                done.height = substitute::height(&node);
+                done.node.value = node.value;
+                if !node.span.is_none() {
+                    done.node.span = node.span;
+                }
+                done.substituted = true;
+                return done;
+            }
+            let text = substitute::text(&text, markers);
+            done.node.value = match tag {
+                Some(tag) => self.tagged(tag, &text, span),
+                None => Value::from(text),
+            };
+            return done;
+        }
+        done.node.value = match tag {
+            Some(tag) => self.tagged(tag, &text, span),
+            None if style == Style::Plain => resolve::plain(&text, self.dialect),
+            None => match text {
+                Cow::Borrowed(text) => Value::from(text),
+                Cow::Owned(text) => Value::from(text),
+            },
+        };
+        done
+    }
+
+    fn tagged(&mut self, tag: &str, text: &str, span: Span) -> Value {
+        resolve::tagged(tag, text, self.dialect).unwrap_or_else(|words| {
+            self.faults.push(fault::bad_tag(words, span));
+            Value::Null
+        })
+    }
+
+    fn alias(&mut self, name: &'a str, event: &Event<'a>) -> Result<Done<'a>, Problem> {
+        self.made += 1;
+        let span = self.span(event.start.at, event.end.at);
+        let mut done = Done {
+            node: Node { value: Value::Null, span },
+            start: event.start,
+            height: 0,
+            made: self.made,
+            merge_key: false,
+            alias: true,
+            anchor: None,
+            substituted: false,
+        };
+        let Some(anchored) = self.anchors.get(name) else {
+            return Err(fault::unknown_anchor(name, span, self.anchors.keys().copied()));
+        };
+        let Some(node) = &anchored.node else {
+            self.faults.push(fault::holds_itself(name, span));
+            return Ok(done);
+        };
+        // after a fault nothing comes of this document: expanding more would be for nothing
+        if self.faults.iter().any(|fault| fault.stage == Stage::Decode) {
+            return Ok(done);
+        }
+        self.made += anchored.made;
+        self.aliased += anchored.made;
+        if exceeds_alias_ratio(self.made, self.aliased) {
+            self.faults.push(fault::alias_bomb(name, span, self.aliased));
+            return Ok(done);
+        }
+        if self.stack.len() + anchored.height > MAX_DEPTH {
+            return Err(fault::too_deep(event.start));
+        }
+        done.height = anchored.height;
+        done.node = node.clone();
+        Ok(done)
+    }
+
+    /// Gives a node that was read to the collection around it.
+    fn attach(&mut self, done: Done<'a>) -> Result<(), Problem> {
+        let depth = self.stack.len();
+        let frame = self.stack.last_mut().expect("the caller looked");
+        frame.height = frame.height.max(done.height);
+        if depth + done.height > MAX_DEPTH {
+            return Err(fault::too_deep(done.start));
+        }
+        match &mut frame.kind {
+            FrameKind::List(items) => {
+                check_number(&done.node, &mut self.faults);
+                items.push(done.node);
+            }
+            FrameKind::Map { key: pending @ None, .. } => {
+                *pending = Some(key(done, &mut self.faults));
+            }
+            FrameKind::Map { map, key, merges } => match key.take().expect("checked just above") {
+                Key::Text(key, key_span) => {
+                    check_number(&done.node, &mut self.faults);
+                    let entry = Entry { key, key_span, value: done.node };
+                    insert(map, entry, self.dialect, &mut self.faults);
+                }
+                Key::Merge(span) if done.alias && done.node.as_list().is_some() => {
+                    self.faults.push(fault::no_merge_map(span.to(done.node.span)));
+                }
+                Key::Merge(span) => {
+                    merge(map, merges, done.node, span, self.dialect, &mut self.faults);
+                }
+                Key::Invalid => {}
+                Key::Null(span) => self.faults.push(fault::null_key(&done.node, span)),
+                Key::Unsupported(number, span) => {
+                    self.faults.push(fault::big_key(number, &done.node, span));
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn span(&self, start: u32, end: u32) -> Span {
+        Span { file: self.file, start, end }
+    }
+}
+
+/// go-yaml's rule: of few nodes almost all may come from aliases, of many only a tenth.
+#[expect(clippy::cast_precision_loss, reason = "a ratio needs no more")]
+fn exceeds_alias_ratio(made: u64, aliased: u64) -> bool {
+    const LOW: f64 = 400_000.0;
+    const HIGH: f64 = 4_000_000.0;
+    let (all, aliased) = (made as f64, aliased as f64);
+    let share = ((all - LOW) / (HIGH - LOW)).clamp(0.0, 1.0);
+    aliased > 100.0 && all > 1000.0 && aliased / all > 0.99 - 0.89 * share
+}
+
+/// JSON's data model has no infinity.
+#[inline]
+fn check_number(node: &Node, faults: &mut Vec<Problem>) {
+    if let Value::Number(Number::Float(float)) = node.value
+        && !float.is_finite()
+    {
+        faults.push(fault::no_json_number(float, node.span));
+    }
+}
+
+fn key(done: Done<'_>, faults: &mut Vec<Problem>) -> Key {
+    let span = done.node.span;
+    if done.merge_key {
+        return Key::Merge(span);
+    }
+    match done.node.value {
+        Value::String(text) => Key::Text(text, span),
+        Value::Bool(value) => Key::Text(if value { "true" } else { "false" }.into(), span),
+        Value::Number(Number::Int(int)) => Key::Text(int.to_string().into(), span),
+        Value::Number(Number::Float(float)) => Key::Text(resolve::float_key(float).into(), span),
+        Value::Number(number @ Number::UInt(_)) => Key::Unsupported(number, span),
+        Value::Null => Key::Null(span),
+        Value::List(_) | Value::Map(_) => {
+            faults.push(fault::collection_key(&done.node));
+            Key::Invalid
+        }
+    }
+}
+
+fn insert(map: &mut Map, entry: Entry, dialect: Dialect, faults: &mut Vec<Problem>) {
+    if dialect != Dialect::GoYamlV2
+        && let Some(first) = map.entry(&entry.key)
+    {
+        faults.push(fault::duplicate_key(&entry.key, entry.key_span, first.key_span));
+        return;
+    }
+    map.insert_entry(entry);
+}
+
+/// The value of `<<`: a map, or a list of maps of which earlier ones count more.
+fn merge(
+    map: &mut Map,
+    merges: &mut Vec<Node>,
+    value: Node,
+    key_span: Span,
+    dialect: Dialect,
+    faults: &mut Vec<Problem>,
+) {
+    let span = value.span;
+    let mut maps = match value.value {
+        Value::Map(_) => vec![value],
+        Value::List(items) if items.iter().all(|item| item.as_map().is_some()) => items,
+        _ => {
+            faults.push(fault::no_merge_map(key_span.to(span)));
+            return;
+        }
+    };
+    maps.reverse();
+    if dialect == Dialect::GoYamlV2 {
+        // version 2 puts the entries in as if they stood here
+        for merged in maps {
+            if let Value::Map(merged) = merged.value {
+                for entry in merged {
+                    map.insert_entry(entry);
+                }
+            }
+        }
+    } else {
+        merges.splice(0..0, maps);
+    }
+}
+
+/// Puts in the entries of a merged map that are not there yet.
+fn merge_below(map: &mut Map, merged: Node) {
+    if let Value::Map(merged) = merged.value {
+        for entry in merged {
+            if !map.contains_key(&entry.key) {
+                map.insert_entry(entry);
+            }
+        }
+    }
+}
