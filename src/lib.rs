@@ -15,6 +15,7 @@
 pub mod base;
 pub mod yaml;
 
+pub mod oci;
 pub mod schema;
 
 pub mod object;

@@ -10,4 +10,5 @@ pub mod path;
 pub mod retry;
 pub mod source;
 pub mod suggest;
+pub mod tar;
 pub mod tree;

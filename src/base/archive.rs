@@ -1,1 +1,0 @@
-//! Bounded tar and gzip: packages in and out of archives.
