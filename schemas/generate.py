@@ -176,7 +176,7 @@ def descriptions(release):
         properties = sorted(schema.get("properties", {}).items())
         out += text(name) + texts[schema.get("description", "")] + varint(len(properties))
         out += b"".join(texts[value.get("description", "")] for _, value in properties)
-    return texts.encode() + out
+    return text(DESCRIBED) + texts.encode() + out
 
 
 def download(folder):

@@ -1,4 +1,5 @@
 //! All integration tests, as one binary that links once.
 
+mod schemas;
 mod tidy;
 mod yaml_vectors;

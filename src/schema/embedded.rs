@@ -167,11 +167,11 @@ impl fmt::Debug for Graph {
 }
 
 /// Reads the generated form front to back.
-pub(super) struct Reader {
-    pub(super) bytes: &'static [u8],
+pub(super) struct Reader<'a> {
+    pub(super) bytes: &'a [u8],
 }
 
-impl Reader {
+impl<'a> Reader<'a> {
     /// A number, seven bits a byte, the low ones first.
     pub(super) fn count(&mut self) -> usize {
         let mut number = 0;
@@ -186,20 +186,20 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, length: usize) -> &'static [u8] {
+    fn take(&mut self, length: usize) -> &'a [u8] {
         let (taken, rest) = self.bytes.split_at(length);
         self.bytes = rest;
         taken
     }
 
     /// A text with its length before it.
-    pub(super) fn text(&mut self) -> &'static str {
+    pub(super) fn text(&mut self) -> &'a str {
         let length = self.count();
         std::str::from_utf8(self.take(length)).expect(FORM)
     }
 
     /// A table of texts.
-    pub(super) fn texts(&mut self) -> Vec<&'static str> {
+    pub(super) fn texts(&mut self) -> Vec<&'a str> {
         (0..self.count()).map(|_| self.text()).collect()
     }
 

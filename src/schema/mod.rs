@@ -11,6 +11,7 @@ mod crd;
 mod embedded;
 mod format;
 mod model;
+pub mod openapi;
 mod place;
 mod registry;
 mod unknown;

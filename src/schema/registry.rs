@@ -1,6 +1,6 @@
 //! All kinds that objects may have: those of a Kubernetes version and those of added CRDs.
 
-use super::embedded::{self, Graph};
+use super::embedded::{self, Definition, Graph};
 use super::model::{Shape, Type};
 use crate::yaml::Str;
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ impl Schemas {
         if let Some(definition) = self.graph.kind(api_version, kind) {
             return Some(definition.get());
         }
-        self.custom.get(api_version)?.get(kind).map(|ty| &**ty)
+        self.custom(api_version, kind)
     }
 
     /// Every kind: its `apiVersion` and its `kind`.
@@ -60,6 +60,28 @@ impl Schemas {
             kinds.keys().map(move |kind| (version.as_str(), kind.as_str()))
         });
         self.graph.kinds().map(|(version, kind, _)| (version, kind)).chain(custom)
+    }
+
+    /// The type of a custom kind.
+    pub(super) fn custom(&self, api_version: &str, kind: &str) -> Option<&Type> {
+        self.custom.get(api_version)?.get(kind).map(|ty| &**ty)
+    }
+
+    /// The definition of a built-in kind.
+    pub(super) fn definition(&self, api_version: &str, kind: &str) -> Option<Definition> {
+        self.graph.kind(api_version, kind)
+    }
+
+    /// The definition of a name.
+    pub(super) fn named(&self, name: &str) -> Option<Definition> {
+        self.graph.named(name)
+    }
+
+    /// Every built-in kind with its definition.
+    pub(super) fn definitions(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, &'static str, Definition)> + use<> {
+        self.graph.kinds()
     }
 
     /// The type of `metadata`, which all kinds share.
