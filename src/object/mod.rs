@@ -8,6 +8,7 @@ pub mod order;
 pub mod patch;
 pub mod quantity;
 pub mod selector;
+pub mod ssa;
 
 pub use gvk::Gvk;
 pub use id::ObjectId;

@@ -12,6 +12,10 @@
 
 pub mod json6902;
 pub mod merge;
+pub mod strategic;
+
+#[cfg(test)]
+mod tests;
 
 use crate::base::source::Span;
 
