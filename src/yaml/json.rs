@@ -1,6 +1,7 @@
 //! JSON texts as Go writes them.
 
-use super::node::Node;
+use super::node::{Node, Value};
+use std::fmt::{Display, LowerExp, Write};
 
 /// A double as Go's JSON encoder writes it: shortest digits, exponents below 1e-6 and from 1e21.
 #[must_use]
@@ -16,6 +17,98 @@ pub fn float(value: f64) -> String {
         };
     }
     format!("{value}")
+}
+
+/// A number as Go's `FormatFloat(f, 'g', -1, …)` and so its YAML writes it: shortest digits, an
+/// exponent below 1e-4 and from 1e6.
+pub(super) fn general<F: Into<f64> + LowerExp + Display + Copy>(value: F) -> String {
+    let size: f64 = value.into();
+    if size.is_nan() {
+        return ".nan".to_owned();
+    }
+    if size.is_infinite() {
+        return if size > 0.0 { ".inf" } else { "-.inf" }.to_owned();
+    }
+    let scientific = format!("{value:e}");
+    let (digits, exponent) = scientific.split_once('e').expect("`e` notation has an exponent");
+    let exponent: i32 = exponent.parse().expect("an exponent is an integer");
+    if (-4..6).contains(&exponent) {
+        return format!("{value}");
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
+}
+
+/// Writes JSON as Go's `json.Marshal` does: keys sorted, no spaces, `<`, `>` and `&` escaped.
+#[must_use]
+pub fn go_string(node: &Node) -> String {
+    let mut out = String::new();
+    write_go(node, &mut out);
+    out
+}
+
+fn write_go(node: &Node, out: &mut String) {
+    match &node.value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Value::Number(number) => {
+            let _ = write!(out, "{number}");
+        }
+        Value::String(text) => write_go_text(text, out),
+        Value::List(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write_go(item, out);
+            }
+            out.push(']');
+        }
+        Value::Map(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+            out.push('{');
+            for (index, entry) in entries.into_iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write_go_text(&entry.key, out);
+                out.push(':');
+                write_go(&entry.value, out);
+            }
+            out.push('}');
+        }
+    }
+}
+
+fn write_go_text(text: &str, out: &mut String) {
+    out.push('"');
+    let mut rest = text;
+    let special =
+        |c: char| c < ' ' || matches!(c, '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
+    while let Some(at) = rest.find(special) {
+        out.push_str(&rest[..at]);
+        let character = rest[at..].chars().next().unwrap_or_default();
+        rest = &rest[at + character.len_utf8()..];
+        let short = match character {
+            '"' => "\\\"",
+            '\\' => "\\\\",
+            '\n' => "\\n",
+            '\r' => "\\r",
+            '\t' => "\\t",
+            '\x08' => "\\b",
+            '\x0c' => "\\f",
+            _ => "",
+        };
+        if short.is_empty() {
+            let _ = write!(out, "\\u{:04x}", u32::from(character));
+        } else {
+            out.push_str(short);
+        }
+    }
+    out.push_str(rest);
+    out.push('"');
 }
 
 /// Reads one JSON text. Spans are not kept.

@@ -6,13 +6,16 @@
 
 mod advice;
 mod compose;
+pub mod emit;
 mod fault;
 pub mod json;
 mod map;
 mod node;
+mod order;
 mod parse;
 mod path;
 mod problem;
+mod quote;
 mod read;
 mod reader;
 mod resolve;

@@ -4,6 +4,7 @@
 //! numbers, no base 60. Version 2 (Helm, Kubernetes) takes `y`, `yes`, `on` and their opposites for
 //! booleans; version 3 (kustomize) takes them for text, and turns timestamps into RFC 3339.
 
+use super::json;
 use super::node::{Number, Value};
 use super::timestamp;
 use std::borrow::Cow;
@@ -105,6 +106,12 @@ pub(super) fn tagged(tag: &str, text: &str, dialect: Dialect) -> Result<Value, S
         }
         _ => Err(format!("cannot decode {} `{text}` as a {short}", kind.tag())),
     }
+}
+
+/// Whether a plain text is read back as text, by both versions of go-yaml.
+pub(super) fn is_text(text: &str) -> bool {
+    let (kind, _) = classify(text, Dialect::GoYamlV2);
+    kind == Kind::Str && timestamp::rfc3339(text).is_none()
 }
 
 fn short_tag(tag: &str) -> Cow<'_, str> {
@@ -271,19 +278,5 @@ fn binary(text: &str) -> Result<Value, String> {
 pub(super) fn float_key(value: f64) -> String {
     #[expect(clippy::cast_possible_truncation, reason = "that is what Go does")]
     let value = value as f32;
-    if value.is_nan() {
-        return ".nan".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { ".inf" } else { "-.inf" }.to_owned();
-    }
-    let scientific = format!("{value:e}");
-    let (digits, exponent) = scientific.split_once('e').expect("`e` notation has an exponent");
-    let exponent: i32 = exponent.parse().expect("an exponent is an integer");
-    // `%g` with the shortest digits: fixed from 1e-4 up to 1e6
-    if (-4..6).contains(&exponent) {
-        return format!("{value}");
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{digits}e{sign}{:02}", exponent.abs())
+    json::general(value)
 }
