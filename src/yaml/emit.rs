@@ -292,7 +292,7 @@ impl Emitter<'_> {
                 let _ = write!(self.out, "{int}");
             }
             Value::Number(Number::Float(float)) if self.style.integers && is_integer(*float) => {
-                let _ = write!(self.out, "{:.0}", float + 0.0);
+                let _ = write!(self.out, "{}", float + 0.0);
             }
             Value::Number(Number::Float(float)) => self.out.push_str(&json::general(*float)),
             Value::String(text) => self.text(text, indent, false),
