@@ -490,8 +490,9 @@ impl Emitter<'_> {
     }
 }
 
-/// True for a double that is an integer of 64 bits, with or without sign.
+/// True for a double whose shortest digits are an integer of 64 bits, with or without sign.
 fn is_integer(float: f64) -> bool {
-    float.fract() == 0.0
-        && (-9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0).contains(&float)
+    const BELOW: f64 = -9_223_372_036_854_775_808.0;
+    const ABOVE: f64 = 18_446_744_073_709_551_616.0;
+    float.fract() == 0.0 && BELOW < float && float < ABOVE
 }
