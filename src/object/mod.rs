@@ -2,6 +2,7 @@
 
 mod gvk;
 mod id;
+pub mod inventory;
 pub mod meta;
 mod object;
 pub mod order;
@@ -9,6 +10,7 @@ pub mod patch;
 pub mod quantity;
 pub mod selector;
 pub mod ssa;
+pub mod status;
 
 pub use gvk::Gvk;
 pub use id::ObjectId;
