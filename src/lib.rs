@@ -23,5 +23,6 @@ pub mod object;
 #[cfg(all(feature = "agent", target_os = "linux"))]
 pub mod agent;
 pub mod cluster;
+pub mod release;
 
 pub mod cli;
