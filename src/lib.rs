@@ -23,6 +23,7 @@ pub mod object;
 #[cfg(all(feature = "agent", target_os = "linux"))]
 pub mod agent;
 pub mod cluster;
+pub mod plan;
 pub mod release;
 
 pub mod cli;
