@@ -26,4 +26,6 @@ pub mod cluster;
 pub mod plan;
 pub mod release;
 
+pub mod deploy;
+
 pub mod cli;

@@ -5,6 +5,7 @@ use super::fields::aligned;
 use super::page;
 use crate::schema::Schemas;
 use crate::yaml::{Node, emit};
+
 use similar::TextDiff;
 use std::fmt::Write;
 

@@ -1,0 +1,222 @@
+//! Why a plan could not be made or carried out.
+
+use crate::base::diag::Diagnostics;
+use crate::cluster::ClusterError;
+use crate::plan::{FieldChange, Refusals};
+use crate::release::ReleaseError;
+use std::fmt;
+
+/// An object that did not become ready, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NotReady {
+    /// Which one.
+    pub object: String,
+    /// Where it stands.
+    pub message: String,
+    /// What is known of the cause: waiting reasons, events, log lines.
+    pub cause: Vec<String>,
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.object, self.message)?;
+        for line in &self.cause {
+            write!(f, "\n  {line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a plan could not be made or carried out.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum DeployError {
+    /// The cluster did not do what it was asked.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Something about release records.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Release(#[from] ReleaseError),
+    /// Something stands against the plan.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Refused(#[from] Refusals),
+    /// The release's namespace is not there.
+    #[error("namespace `{namespace}` does not exist")]
+    #[diagnostic(
+        code(wharf::deploy::no_namespace),
+        help("make it with `--create-namespace`, or name another one with `-n`")
+    )]
+    NoNamespace {
+        /// The namespace.
+        namespace: String,
+    },
+    /// Another process works on the release.
+    #[error("revision {version} of release `{release}` is {status}: {holder}")]
+    #[diagnostic(code(wharf::deploy::busy))]
+    Busy {
+        /// The release.
+        release: String,
+        /// The revision that is being worked on.
+        version: i64,
+        /// Its status.
+        status: String,
+        /// Who works on it.
+        holder: String,
+        /// What to do.
+        #[help]
+        help: String,
+    },
+    /// The live state is not the one that a plan was made for.
+    #[error("the cluster changed since the plan was made:{}", drift(.moved))]
+    #[diagnostic(
+        code(wharf::deploy::drift),
+        help("nothing was changed; make the plan anew and look at it again")
+    )]
+    Drift {
+        /// Each object that moved, and how.
+        moved: Vec<(String, Vec<FieldChange>)>,
+    },
+    /// The plan was made for another cluster.
+    #[error("the plan was made for {planned}, not for {server}")]
+    #[diagnostic(code(wharf::deploy::other_cluster), help("name its target with `--target`"))]
+    OtherCluster {
+        /// The cluster that it was made for.
+        planned: String,
+        /// The one at hand.
+        server: String,
+    },
+    /// Some objects could not be changed.
+    #[error("{}", failed(.done, .total, .failures))]
+    #[diagnostic(code(wharf::deploy::failed))]
+    Failed {
+        /// How many were changed.
+        done: usize,
+        /// How many were to be.
+        total: usize,
+        /// What went wrong with which.
+        failures: Vec<String>,
+    },
+    /// Some objects are not ready in time.
+    #[error("{}", not_ready(.waited, .objects))]
+    #[diagnostic(code(wharf::deploy::not_ready))]
+    NotReady {
+        /// How long it was waited, in seconds; nothing when an object failed for good.
+        waited: Option<u64>,
+        /// The objects.
+        objects: Vec<NotReady>,
+    },
+    /// Ctrl-C.
+    #[error("interrupted after {done} of {total} changes{}", list(.applied))]
+    #[diagnostic(
+        code(wharf::deploy::interrupted),
+        help("the release is recorded as failed; the same command goes on, `wharf rollback` goes back")
+    )]
+    Interrupted {
+        /// How many changes were made.
+        done: usize,
+        /// How many were to be made.
+        total: usize,
+        /// The objects that were changed.
+        applied: Vec<String>,
+    },
+    /// It failed and what was before was put back.
+    #[error("{}; {undone}", .cause)]
+    #[diagnostic(code(wharf::deploy::undone))]
+    Undone {
+        /// Why it failed.
+        cause: Box<DeployError>,
+        /// What was put back.
+        undone: String,
+    },
+    /// There is nothing to go back to.
+    #[error("release `{release}` has no earlier revision to go back to")]
+    #[diagnostic(
+        code(wharf::deploy::no_earlier),
+        help("`wharf uninstall` removes it")
+    )]
+    NoEarlier {
+        /// The release.
+        release: String,
+    },
+    /// A stored manifest that is no YAML.
+    #[error("the manifest of revision {version} cannot be read: {faults}")]
+    #[diagnostic(code(wharf::deploy::bad_manifest))]
+    BadManifest {
+        /// The revision.
+        version: i64,
+        /// What is wrong with it.
+        faults: Diagnostics,
+    },
+}
+
+fn drift(moved: &[(String, Vec<FieldChange>)]) -> String {
+    use fmt::Write;
+    let mut text = String::new();
+    for (object, fields) in moved {
+        let _ = write!(text, "\n  {object}");
+        if let [FieldChange { path, before, after }] = fields.as_slice()
+            && path.is_empty()
+        {
+            let what = match (before, after) {
+                (Some(_), None) => "is gone",
+                _ => "came into being",
+            };
+            let _ = write!(text, " {what}");
+            continue;
+        }
+        for field in fields {
+            let shown = |side: &Option<crate::yaml::Node>| {
+                side.as_ref().map_or("nothing".to_owned(), crate::yaml::json::to_string)
+            };
+            let _ = write!(
+                text,
+                "\n    {}: {} when planned, {} now",
+                field.path,
+                shown(&field.before),
+                shown(&field.after)
+            );
+        }
+    }
+    text
+}
+
+fn failed(done: &usize, total: &usize, failures: &[String]) -> String {
+    let mut text = format!("{} of {total} changes failed, {done} were made", failures.len());
+    for failure in failures.iter().take(20) {
+        text.push_str("\n  ");
+        text.push_str(failure);
+    }
+    if failures.len() > 20 {
+        text.push_str(&format!("\n  and {} more", failures.len() - 20));
+    }
+    text
+}
+
+fn not_ready(waited: &Option<u64>, objects: &[NotReady]) -> String {
+    let mut text = match waited {
+        Some(seconds) => format!("not ready after {seconds} s"),
+        None => "not ready, and it will not become so by itself".to_owned(),
+    };
+    for object in objects {
+        for line in object.to_string().lines() {
+            text.push_str("\n  ");
+            text.push_str(line);
+        }
+    }
+    text
+}
+
+fn list(applied: &[String]) -> String {
+    let mut text = String::new();
+    for (at, object) in applied.iter().enumerate() {
+        if at == 20 {
+            text.push_str(&format!("\n  and {} more", applied.len() - 20));
+            break;
+        }
+        text.push_str("\n  ");
+        text.push_str(object);
+    }
+    text
+}

@@ -1,0 +1,343 @@
+//! What is live, and what applying would make of it.
+//!
+//! Few objects of a kind are asked for one by one, many with one list. An object whose live state
+//! proves that nothing would change costs no further request; all others are applied as a dry run,
+//! so that conflicts and faults are known before anything is changed.
+
+use super::apply::Settings;
+use super::error::DeployError;
+use super::manifest;
+use crate::cluster::{ApplyOptions, Client, ClusterError, ListOptions, Resource};
+use crate::object::inventory::{Inventory, Key};
+use crate::object::{Gvk, Object, ObjectId, meta};
+use crate::plan::{
+    Desired, Forecast, Intent, Options, Plan, Refusals, Subject, Surplus, build, duplicates,
+    is_settled, prepare as make_ready,
+};
+use crate::release::{History, MANAGER, Record, Store};
+use crate::yaml::Node;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use std::collections::{HashMap, HashSet};
+
+/// From so many objects of one kind and namespace on, they are listed rather than asked for.
+const LIST_FROM: usize = 8;
+
+/// Requests that are prepared at one time; the client bounds how many are under way.
+const AHEAD: usize = 32;
+
+/// What a package came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Package<'a> {
+    /// The objects of the release.
+    pub objects: &'a [Object],
+    /// Definitions of custom kinds: applied first, never pruned.
+    pub definitions: &'a [Object],
+}
+
+/// A plan, and what it is based on.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// What the release is to become.
+    pub intent: Intent,
+    /// What has to be done.
+    pub plan: Plan,
+    /// The revisions so far.
+    pub history: History,
+    /// True when the release's namespace has to be made first.
+    pub makes_namespace: bool,
+}
+
+/// Finds out what has to be done. Changes nothing.
+///
+/// # Errors
+/// When the cluster cannot be reached or refuses, or something stands against the plan.
+pub async fn prepare(
+    client: &Client,
+    package: Package<'_>,
+    mut intent: Intent,
+    settings: &Settings,
+) -> Result<Prepared, DeployError> {
+    let release = (intent.name.as_str(), intent.namespace.as_str());
+    let store = Store::new(client.clone(), &*intent.namespace);
+    let history = store.history(&intent.name).await?;
+    let kinds = Kinds::of(client, package).await?;
+    let ready = |object: &Object| make_ready(object, kinds.namespaced(&object.gvk()), release);
+    let desired: Vec<Desired> = package.objects.iter().map(ready).collect();
+    let definitions: Vec<Desired> =
+        package.definitions.iter().map(|object| unstamped(ready(object), object)).collect();
+    let twice = duplicates(&desired);
+    if !twice.is_empty() {
+        return Err(Refusals(twice).into());
+    }
+    let owned = if settings.prune { inventory(client, &history.live(), &kinds).await? } else {
+        Inventory::default()
+    };
+    let wanted = desired.iter().chain(&definitions).map(|desired| &desired.id);
+    let gone: Vec<_> = owned.without(wanted.clone()).into_iter().cloned().collect();
+    let ids: Vec<&ObjectId> = wanted.chain(gone.iter().map(|owned| &owned.id)).collect();
+    let mut live = fetch(client, &ids, &kinds).await?;
+    let namespaces = missing_namespaces(client, &desired, &live, &intent.namespace).await?;
+    if namespaces.contains(&intent.namespace) && !settings.create_namespace {
+        let made_here = |desired: &Desired| {
+            desired.id.gvk.kind == "Namespace" && desired.id.name == intent.namespace
+        };
+        // a namespace that the package brings cannot hold the package's own release record
+        let _ = made_here;
+        return Err(DeployError::NoNamespace { namespace: intent.namespace });
+    }
+    let subjects = definitions
+        .into_iter()
+        .map(|desired| (desired, false))
+        .chain(desired.into_iter().map(|desired| (desired, true)))
+        .map(|(desired, owned)| {
+            let live = live.remove(&Key::from(&desired.id));
+            forecast(client, desired, live, owned, settings, &namespaces, &kinds)
+        });
+    let subjects: Vec<Subject> =
+        stream::iter(subjects).buffered(AHEAD).try_collect().await?;
+    let surplus = gone
+        .into_iter()
+        .map(|owned| Surplus {
+            live: live.remove(&Key::from(&owned.id)),
+            id: owned.id,
+            keep: owned.keep,
+        })
+        .collect();
+    let options = Options {
+        release,
+        take_ownership: settings.take_ownership,
+        force_conflicts: settings.force_conflicts,
+        force_recreate: settings.force_recreate,
+    };
+    let plan = build(subjects, surplus, &options)?;
+    let makes_namespace = namespaces.contains(&intent.namespace);
+    intent.base_revision = history.last().map_or(0, Record::version);
+    Ok(Prepared { intent, plan, history, makes_namespace })
+}
+
+/// A definition as it is applied: it is shared between releases, so it carries no stamps.
+fn unstamped(mut ready: Desired, object: &Object) -> Desired {
+    for part in ["labels", "annotations"] {
+        ready.object.remove_at(&["metadata", part]);
+        if let Some(own) = object.root.at(&["metadata", part]).filter(|own| !own.is_null()) {
+            ready.object.set_at(&["metadata", part], own.clone());
+        }
+    }
+    ready
+}
+
+/// The kinds of a package: known to the server, or defined by the package itself.
+pub(super) struct Kinds {
+    served: HashMap<Gvk, Resource>,
+    /// Kinds that come with the package, and whether they live in namespaces.
+    coming: HashMap<(String, String), bool>,
+}
+
+impl Kinds {
+    async fn of(client: &Client, package: Package<'_>) -> Result<Kinds, DeployError> {
+        let all = || package.definitions.iter().chain(package.objects);
+        let coming = all()
+            .filter(|object| object.kind() == "CustomResourceDefinition")
+            .map(|object| {
+                let text = |path: &[&str]| object.root.str_at(path).unwrap_or_default().to_owned();
+                let key = (text(&["spec", "group"]), text(&["spec", "names", "kind"]));
+                (key, text(&["spec", "scope"]) == "Namespaced")
+            })
+            .collect();
+        let mut kinds = Kinds { served: HashMap::new(), coming };
+        for gvk in all().map(Object::gvk).collect::<HashSet<_>>() {
+            match client.resource(&gvk).await {
+                Ok(resource) => {
+                    kinds.served.insert(gvk, resource);
+                }
+                Err(ClusterError::UnknownKind { .. }) if kinds.is_coming(&gvk) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(kinds)
+    }
+
+    fn is_coming(&self, gvk: &Gvk) -> bool {
+        self.coming.contains_key(&(gvk.group.to_string(), gvk.kind.to_string()))
+    }
+
+    fn namespaced(&self, gvk: &Gvk) -> bool {
+        match self.served.get(gvk) {
+            Some(resource) => resource.namespaced,
+            None => self
+                .coming
+                .get(&(gvk.group.to_string(), gvk.kind.to_string()))
+                .copied()
+                .unwrap_or(true),
+        }
+    }
+}
+
+/// What the given revisions own. Kinds that the server knows no longer cannot have objects.
+pub(super) async fn inventory(
+    client: &Client,
+    records: &[&Record],
+    kinds: &Kinds,
+) -> Result<Inventory, DeployError> {
+    let mut objects: Vec<Node> = Vec::new();
+    // the newest first: its word counts for what is to be kept
+    for record in records.iter().rev() {
+        objects.extend(manifest::parse(record)?.into_iter().map(|object| object.root));
+    }
+    let mut scope: HashMap<Gvk, Option<bool>> = HashMap::new();
+    for gvk in objects.iter().filter_map(meta::gvk).collect::<HashSet<_>>() {
+        let namespaced = match kinds.served.get(&gvk) {
+            Some(resource) => Some(resource.namespaced),
+            None => match client.resource(&gvk).await {
+                Ok(resource) => Some(resource.namespaced),
+                Err(ClusterError::UnknownKind { .. }) => None,
+                Err(error) => return Err(error.into()),
+            },
+        };
+        scope.insert(gvk, namespaced);
+    }
+    objects.retain(|object| {
+        meta::gvk(object).is_some_and(|gvk| scope.get(&gvk).copied().flatten().is_some())
+    });
+    let namespace = records.last().map(|record| record.namespace()).unwrap_or_default();
+    Ok(Inventory::of(&objects, |gvk| {
+        let namespaced = scope.get(gvk).copied().flatten().unwrap_or(true);
+        if namespaced { namespace.into() } else { "".into() }
+    }))
+}
+
+impl Kinds {
+    /// No kinds: for what has no package.
+    pub(super) fn none() -> Kinds {
+        Kinds { served: HashMap::new(), coming: HashMap::new() }
+    }
+}
+
+/// The live objects among the given ones.
+pub(super) async fn fetch(
+    client: &Client,
+    ids: &[&ObjectId],
+    kinds: &Kinds,
+) -> Result<HashMap<Key, Node>, DeployError> {
+    let mut groups: HashMap<(Gvk, &str), Vec<&ObjectId>> = HashMap::new();
+    for id in ids {
+        if !kinds.served.contains_key(&id.gvk) && kinds.is_coming(&id.gvk) {
+            continue;
+        }
+        groups.entry((id.gvk.clone(), id.namespace.as_str())).or_default().push(id);
+    }
+    let mut singles: Vec<&ObjectId> = Vec::new();
+    let mut found = HashMap::with_capacity(ids.len());
+    for ((gvk, namespace), ids) in groups {
+        if ids.len() < LIST_FROM {
+            singles.extend(ids);
+            continue;
+        }
+        let resource = client.resource(&gvk).await?;
+        let scope = (!namespace.is_empty()).then_some(namespace);
+        match client.list(&resource, scope, &ListOptions::default()).await {
+            Ok(list) => {
+                let wanted: HashMap<&str, &ObjectId> =
+                    ids.iter().map(|id| (id.name.as_str(), *id)).collect();
+                for item in list.items {
+                    if let Some(id) = wanted.get(meta::name(&item)) {
+                        found.insert(Key::from(*id), item);
+                    }
+                }
+            }
+            // who may not list may still be allowed to look at single objects
+            Err(error) if error.is_code(403) => singles.extend(ids),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let asked = singles.into_iter().map(|id| async move {
+        Ok::<_, ClusterError>((Key::from(id), client.get(id).await?))
+    });
+    let asked: Vec<_> = stream::iter(asked).buffer_unordered(AHEAD).try_collect().await?;
+    found.extend(asked.into_iter().filter_map(|(key, live)| Some((key, live?))));
+    Ok(found)
+}
+
+/// The namespaces that objects are to be in and that are not there yet. One is asked for only when
+/// nothing proves that it is there.
+async fn missing_namespaces(
+    client: &Client,
+    desired: &[Desired],
+    live: &HashMap<Key, Node>,
+    home: &str,
+) -> Result<HashSet<String>, DeployError> {
+    let there: HashSet<&str> = live.keys().map(|key| key.namespace.as_str()).collect();
+    let mut names: HashSet<&str> = desired
+        .iter()
+        .map(|desired| desired.id.namespace.as_str())
+        .chain([home])
+        .filter(|name| !name.is_empty() && !there.contains(name))
+        .collect();
+    names.remove("");
+    let gvk = Gvk::new("v1", "Namespace");
+    let asked = names.into_iter().map(|name| {
+        let id = ObjectId { gvk: gvk.clone(), namespace: "".into(), name: name.into() };
+        async move {
+            match client.get(&id).await {
+                Ok(live) => Ok((name.to_owned(), live.is_none())),
+                // who may not look at namespaces finds out when something is written
+                Err(error) if error.is_code(403) => Ok((name.to_owned(), false)),
+                Err(error) => Err(error),
+            }
+        }
+    });
+    let asked: Vec<(String, bool)> =
+        stream::iter(asked).buffer_unordered(AHEAD).try_collect().await?;
+    Ok(asked.into_iter().filter_map(|(name, missing)| missing.then_some(name)).collect())
+}
+
+async fn forecast(
+    client: &Client,
+    desired: Desired,
+    live: Option<Node>,
+    owned: bool,
+    settings: &Settings,
+    missing: &HashSet<String>,
+    kinds: &Kinds,
+) -> Result<Subject, ClusterError> {
+    let manager = live.as_ref().map_or(MANAGER, manager_of).to_owned();
+    let settled = live.as_ref().is_some_and(|live| is_settled(&desired.object, live, &manager));
+    let unknown =
+        missing.contains(&*desired.id.namespace) || !kinds.served.contains_key(&desired.id.gvk);
+    let forecast = if settled {
+        Forecast::Settled
+    } else if unknown {
+        Forecast::Unknown
+    } else {
+        let force = settings.force_conflicts;
+        let options = ApplyOptions { manager: &manager, force, dry_run: true };
+        match client.apply(&desired.object, options).await {
+            Ok(after) => Forecast::After(Box::new(after)),
+            Err(ClusterError::Rejected { rejection, .. })
+                if (400..500).contains(&rejection.code)
+                    && !matches!(rejection.code, 401 | 403 | 404 | 408 | 415 | 429) =>
+            {
+                Forecast::Rejected(*rejection)
+            }
+            // admission may miss what comes with the same package, such as a service account
+            Err(error) if live.is_none() && (error.is_code(403) || error.is_code(404)) => {
+                Forecast::Unknown
+            }
+            Err(error) => return Err(error),
+        }
+    };
+    Ok(Subject { desired, live, forecast, manager, owned })
+}
+
+/// The field manager to go on with: objects that Helm applied stay Helm's, so that fields which
+/// the next version lacks are removed, and Helm can take the release up again.
+fn manager_of(live: &Node) -> &str {
+    let applies = |name: &str| {
+        live.items_at(&["metadata", "managedFields"]).iter().any(|entry| {
+            entry.str_at(&["manager"]) == Some(name)
+                && entry.str_at(&["operation"]) == Some("Apply")
+                && entry.str_at(&["subresource"]).unwrap_or_default().is_empty()
+        })
+    };
+    if !applies(MANAGER) && applies("helm") { "helm" } else { MANAGER }
+}

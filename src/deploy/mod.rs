@@ -1,0 +1,34 @@
+//! Carries out plans: the only part of the client side that changes a cluster.
+//!
+//! ```text
+//! prepare:  package + history ──> live state, dry runs ──> plan          (changes nothing)
+//! execute:  claim ──> pending record ──> waves ──> wait until ready ──> deployed | failed
+//!             │                            │             └ not ready: the cause is looked up
+//!             └ a record left pending by   └ stops at the first wave with a failure
+//!               a killed process is taken over
+//! ```
+//!
+//! Rollback is the plan for an earlier manifest, uninstall the plan for no objects.
+
+mod apply;
+mod cause;
+mod claim;
+mod error;
+mod live;
+mod manifest;
+mod observe;
+mod progress;
+mod remove;
+mod rollback;
+mod saved;
+mod waves;
+
+pub use apply::{Outcome, Settings, execute};
+pub use error::{DeployError, NotReady};
+pub use live::{Package, Prepared, prepare};
+pub use manifest::{manifest_text, parse as parse_manifest};
+pub use progress::{Event, Progress};
+pub use remove::{Removal, RemoveOptions, prepare_removal, uninstall};
+pub use rollback::rollback;
+pub use saved::check as check_saved;
+pub use observe::observe_once;
