@@ -2,9 +2,9 @@
 
 use super::discovery::{self, Found, Resource};
 use super::error::{ClusterError, Rejection};
+use super::kubeconfig;
 use super::path::{self, Query};
 use super::watch::Watch;
-use super::kubeconfig;
 use crate::base::retry::Backoff;
 use crate::object::{Gvk, ObjectId, meta};
 use crate::yaml::Node;
@@ -290,9 +290,8 @@ impl Client {
                 .add("limit", Some(PAGE))
                 .add("continue", more.as_deref())
                 .after(&base);
-            let mut page = self
-                .call("list", &resource.plural, Method::GET, path, None, Body::empty)
-                .await?;
+            let mut page =
+                self.call("list", &resource.plural, Method::GET, path, None, Body::empty).await?;
             let api_version = resource.gvk().api_version();
             let items = page.get_mut("items").and_then(Node::as_list_mut).map(std::mem::take);
             for mut item in items.unwrap_or_default() {
@@ -302,7 +301,7 @@ impl Client {
                 list.items.push(item);
             }
             let text = |key: &str| page.str_at(&["metadata", key]).filter(|text| !text.is_empty());
-            list.resource_version = text("resourceVersion").unwrap_or_default().to_owned();
+            text("resourceVersion").unwrap_or_default().clone_into(&mut list.resource_version);
             more = text("continue").map(str::to_owned);
             if more.is_none() {
                 return Ok(list);
@@ -346,9 +345,11 @@ impl Client {
     pub async fn create(&self, object: &Node, manager: &str) -> Result<Node, ClusterError> {
         let id = id_of(object);
         let resource = self.resource(&id.gvk).await?;
-        let path = Query::default()
-            .add("fieldManager", Some(manager))
-            .after(&path::of(&resource, Some(&id.namespace), None));
+        let path = Query::default().add("fieldManager", Some(manager)).after(&path::of(
+            &resource,
+            Some(&id.namespace),
+            None,
+        ));
         self.send_json("create", &id, Method::POST, path, Some("application/json"), object).await
     }
 
@@ -359,9 +360,11 @@ impl Client {
     pub async fn replace(&self, object: &Node, manager: &str) -> Result<Node, ClusterError> {
         let id = id_of(object);
         let resource = self.resource(&id.gvk).await?;
-        let path = Query::default()
-            .add("fieldManager", Some(manager))
-            .after(&path::of(&resource, Some(&id.namespace), Some(&id.name)));
+        let path = Query::default().add("fieldManager", Some(manager)).after(&path::of(
+            &resource,
+            Some(&id.namespace),
+            Some(&id.name),
+        ));
         self.send_json("replace", &id, Method::PUT, path, Some("application/json"), object).await
     }
 
@@ -377,9 +380,11 @@ impl Client {
         manager: &str,
     ) -> Result<Node, ClusterError> {
         let resource = self.resource(&id.gvk).await?;
-        let path = Query::default()
-            .add("fieldManager", Some(manager))
-            .after(&path::of(&resource, Some(&id.namespace), Some(&id.name)));
+        let path = Query::default().add("fieldManager", Some(manager)).after(&path::of(
+            &resource,
+            Some(&id.namespace),
+            Some(&id.name),
+        ));
         let media = match kind {
             PatchKind::Merge => "application/merge-patch+json",
             PatchKind::Json => "application/json-patch+json",
@@ -470,10 +475,7 @@ impl Client {
     /// When the server cannot be reached or refuses.
     pub async fn events(&self, id: &ObjectId) -> Result<Vec<Node>, ClusterError> {
         let events = discovery::well_known(&Gvk::new("v1", "Event")).expect("events are known");
-        let fields = format!(
-            "involvedObject.kind={},involvedObject.name={}",
-            id.gvk.kind, id.name
-        );
+        let fields = format!("involvedObject.kind={},involvedObject.name={}", id.gvk.kind, id.name);
         let options = ListOptions { fields: Some(fields), labels: None };
         let namespace = if id.namespace.is_empty() { "default" } else { &id.namespace };
         let mut items = self.list(&events, Some(namespace), &options).await?.items;
@@ -542,15 +544,10 @@ impl Client {
             *request.method_mut() = method.clone();
             *request.uri_mut() = uri.clone();
             let headers = request.headers_mut();
-            headers.insert(
-                http::header::ACCEPT,
-                http::HeaderValue::from_static("application/json"),
-            );
+            headers
+                .insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
             if let Some(media) = media {
-                headers.insert(
-                    http::header::CONTENT_TYPE,
-                    http::HeaderValue::from_static(media),
-                );
+                headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(media));
             }
             request
         };
@@ -568,8 +565,7 @@ impl Client {
         request: impl Fn() -> Request<Body>,
     ) -> Result<Bytes, ClusterError> {
         let _slot = self.shared.slots.acquire().await.expect("the semaphore is never closed");
-        let mut waits =
-            Backoff::new(Duration::from_millis(100), Duration::from_secs(2), 2, 7);
+        let mut waits = Backoff::new(Duration::from_millis(100), Duration::from_secs(2), 2, 7);
         loop {
             match self.once(verb, what, request()).await {
                 Err(ClusterError::Unreachable { .. })

@@ -29,11 +29,7 @@ impl Resource {
     /// Group, version and kind.
     #[must_use]
     pub fn gvk(&self) -> Gvk {
-        Gvk {
-            group: self.group.clone(),
-            version: self.version.clone(),
-            kind: self.kind.clone(),
-        }
+        Gvk { group: self.group.clone(), version: self.version.clone(), kind: self.kind.clone() }
     }
 }
 
@@ -63,13 +59,7 @@ const WELL_KNOWN: &[(&str, &str, &str, &str, bool)] = &[
     ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false),
     ("rbac.authorization.k8s.io", "v1", "Role", "roles", true),
     ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true),
-    (
-        "apiextensions.k8s.io",
-        "v1",
-        "CustomResourceDefinition",
-        "customresourcedefinitions",
-        false,
-    ),
+    ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false),
 ];
 
 /// A kind that every Kubernetes server of today has, and the agent if it serves it at all.
@@ -147,9 +137,9 @@ mod tests {
     #[test]
     fn both_forms_of_discovery_tell_the_same() {
         let aggregated = Node::from(json!({"kind": "APIGroupDiscoveryList", "items": [
-            {"metadata": {"name": "a.b"}, "versions": [{"version": "v2", "resources": [
-                {"resource": "gadgets", "scope": "Namespaced", "responseKind": {"kind": "Gadget"}}
-            ]}]}]}));
+        {"metadata": {"name": "a.b"}, "versions": [{"version": "v2", "resources": [
+            {"resource": "gadgets", "scope": "Namespaced", "responseKind": {"kind": "Gadget"}}
+        ]}]}]}));
         let plain = Node::from(json!({"resources": [
             {"name": "gadgets", "kind": "Gadget", "namespaced": true},
             {"name": "gadgets/status", "kind": "Gadget", "namespaced": true}]}));

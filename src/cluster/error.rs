@@ -51,7 +51,10 @@ impl Rejection {
             field: text(cause, "field"),
         });
         Rejection {
-            code: status.i64_at(&["code"]).and_then(|code| u16::try_from(code).ok()).unwrap_or(code),
+            code: status
+                .i64_at(&["code"])
+                .and_then(|code| u16::try_from(code).ok())
+                .unwrap_or(code),
             reason: text(status, "reason"),
             message: text(status, "message"),
             causes: causes.collect(),
@@ -102,7 +105,9 @@ pub enum ClusterError {
     #[error("no target is chosen: {}", .path.display())]
     #[diagnostic(
         code(wharf::cluster::no_target),
-        help("choose one with `wharf target use NAME` or `--target NAME`; `wharf target list` shows them")
+        help(
+            "choose one with `wharf target use NAME` or `--target NAME`; `wharf target list` shows them"
+        )
     )]
     NoTarget {
         /// The file that was read.

@@ -151,8 +151,7 @@ pub fn choose(explicit: Option<&Path>, name: &str) -> Result<PathBuf, ClusterErr
         message: format!("{}: {error}", path.display()),
         help: None,
     };
-    let files: Vec<PathBuf> =
-        files(explicit).into_iter().filter(|path| path.exists()).collect();
+    let files: Vec<PathBuf> = files(explicit).into_iter().filter(|path| path.exists()).collect();
     let mut texts = Vec::with_capacity(files.len());
     for path in files {
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(&path, error))?;

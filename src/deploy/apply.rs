@@ -7,8 +7,8 @@
 //!            └─ Ctrl-C ──────────────────> failed, with what was changed
 //! ```
 
-use super::claim::{self, Heartbeat};
 use super::cause;
+use super::claim::{self, Heartbeat};
 use super::error::DeployError;
 use super::live::Prepared;
 use super::observe::{self, Waited};
@@ -235,7 +235,11 @@ async fn finish(
     let interrupted = || DeployError::Interrupted {
         done: done.applied.len(),
         total,
-        applied: done.applied.iter().map(|(change, id)| format!("{} {id}", change.as_str())).collect(),
+        applied: done
+            .applied
+            .iter()
+            .map(|(change, id)| format!("{} {id}", change.as_str()))
+            .collect(),
     };
     if !done.failures.is_empty() {
         let failures = done.failures.clone();
@@ -346,8 +350,15 @@ async fn undo(
         Some(version) => {
             let name = &intent.name;
             let to = Some(version);
-            let rolled =
-                Box::pin(rollback::rollback(client, &intent.namespace, name, to, &settings, progress, &token));
+            let rolled = Box::pin(rollback::rollback(
+                client,
+                &intent.namespace,
+                name,
+                to,
+                &settings,
+                progress,
+                &token,
+            ));
             rolled.await.map(|outcome| {
                 format!("rolled back to revision {version} as revision {}", outcome.revision)
             })

@@ -79,7 +79,8 @@ async fn look(client: &Client, id: &ObjectId) -> Vec<String> {
 
 fn is_ready(pod: &Node) -> bool {
     pod.items_at(&["status", "conditions"]).iter().any(|condition| {
-        condition.str_at(&["type"]) == Some("Ready") && condition.str_at(&["status"]) == Some("True")
+        condition.str_at(&["type"]) == Some("Ready")
+            && condition.str_at(&["status"]) == Some("True")
     })
 }
 
@@ -123,7 +124,11 @@ async fn select(
     let Ok(resource) = client.resource(&Gvk::new(api_version, kind)).await else {
         return Vec::new();
     };
-    client.list(&resource, Some(namespace), &options).await.map(|list| list.items).unwrap_or_default()
+    client
+        .list(&resource, Some(namespace), &options)
+        .await
+        .map(|list| list.items)
+        .unwrap_or_default()
 }
 
 /// The ReplicaSets of a Deployment: what keeps pods from being made is told about them.
@@ -201,8 +206,7 @@ async fn log(client: &Client, pod: &Node, lines: &mut Vec<String>) {
         status.get("ready").and_then(Node::as_bool) == Some(false)
             && status.at(&["state", "running"]).is_some()
     };
-    let Some(status) =
-        statuses.iter().find(ended_badly).or_else(|| statuses.iter().find(unready))
+    let Some(status) = statuses.iter().find(ended_badly).or_else(|| statuses.iter().find(unready))
     else {
         return;
     };

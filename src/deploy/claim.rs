@@ -158,7 +158,8 @@ impl Holder {
 
     /// As it is written, with a number that grows with each renewal.
     fn text(&self, beat: u64) -> String {
-        let word = |text: &str| if text.is_empty() { "-".to_owned() } else { text.replace(' ', "_") };
+        let word =
+            |text: &str| if text.is_empty() { "-".to_owned() } else { text.replace(' ', "_") };
         format!(
             "{} {} {} {} {beat}",
             word(&self.host),

@@ -88,7 +88,7 @@ pub enum DeployError {
         server: String,
     },
     /// Some objects could not be changed.
-    #[error("{}", failed(.done, .total, .failures))]
+    #[error("{}", failed(*.done, *.total, .failures))]
     #[diagnostic(code(wharf::deploy::failed))]
     Failed {
         /// How many were changed.
@@ -99,7 +99,7 @@ pub enum DeployError {
         failures: Vec<String>,
     },
     /// Some objects are not ready in time.
-    #[error("{}", not_ready(.waited, .objects))]
+    #[error("{}", not_ready(*.waited, .objects))]
     #[diagnostic(code(wharf::deploy::not_ready))]
     NotReady {
         /// How long it was waited, in seconds; nothing when an object failed for good.
@@ -111,7 +111,9 @@ pub enum DeployError {
     #[error("interrupted after {done} of {total} changes{}", list(.applied))]
     #[diagnostic(
         code(wharf::deploy::interrupted),
-        help("the release is recorded as failed; the same command goes on, `wharf rollback` goes back")
+        help(
+            "the release is recorded as failed; the same command goes on, `wharf rollback` goes back"
+        )
     )]
     Interrupted {
         /// How many changes were made.
@@ -132,10 +134,7 @@ pub enum DeployError {
     },
     /// There is nothing to go back to.
     #[error("release `{release}` has no earlier revision to go back to")]
-    #[diagnostic(
-        code(wharf::deploy::no_earlier),
-        help("`wharf uninstall` removes it")
-    )]
+    #[diagnostic(code(wharf::deploy::no_earlier), help("`wharf uninstall` removes it"))]
     NoEarlier {
         /// The release.
         release: String,
@@ -182,19 +181,19 @@ fn drift(moved: &[(String, Vec<FieldChange>)]) -> String {
     text
 }
 
-fn failed(done: &usize, total: &usize, failures: &[String]) -> String {
+fn failed(done: usize, total: usize, failures: &[String]) -> String {
     let mut text = format!("{} of {total} changes failed, {done} were made", failures.len());
     for failure in failures.iter().take(20) {
         text.push_str("\n  ");
         text.push_str(failure);
     }
     if failures.len() > 20 {
-        text.push_str(&format!("\n  and {} more", failures.len() - 20));
+        text += &more(failures.len());
     }
     text
 }
 
-fn not_ready(waited: &Option<u64>, objects: &[NotReady]) -> String {
+fn not_ready(waited: Option<u64>, objects: &[NotReady]) -> String {
     let mut text = match waited {
         Some(seconds) => format!("not ready after {seconds} s"),
         None => "not ready, and it will not become so by itself".to_owned(),
@@ -208,11 +207,15 @@ fn not_ready(waited: &Option<u64>, objects: &[NotReady]) -> String {
     text
 }
 
+fn more(count: usize) -> String {
+    format!("\n  and {} more", count - 20)
+}
+
 fn list(applied: &[String]) -> String {
     let mut text = String::new();
     for (at, object) in applied.iter().enumerate() {
         if at == 20 {
-            text.push_str(&format!("\n  and {} more", applied.len() - 20));
+            text += &more(applied.len());
             break;
         }
         text.push_str("\n  ");

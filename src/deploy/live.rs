@@ -69,7 +69,9 @@ pub async fn prepare(
     if !twice.is_empty() {
         return Err(Refusals(twice).into());
     }
-    let owned = if settings.prune { inventory(client, &history.live(), &kinds).await? } else {
+    let owned = if settings.prune {
+        inventory(client, &history.live(), &kinds).await?
+    } else {
         Inventory::default()
     };
     let wanted = desired.iter().chain(&definitions).map(|desired| &desired.id);
@@ -78,11 +80,7 @@ pub async fn prepare(
     let mut live = fetch(client, &ids, &kinds).await?;
     let namespaces = missing_namespaces(client, &desired, &live, &intent.namespace).await?;
     if namespaces.contains(&intent.namespace) && !settings.create_namespace {
-        let made_here = |desired: &Desired| {
-            desired.id.gvk.kind == "Namespace" && desired.id.name == intent.namespace
-        };
-        // a namespace that the package brings cannot hold the package's own release record
-        let _ = made_here;
+        // one that the package brings does not help: the record of the release comes before it
         return Err(DeployError::NoNamespace { namespace: intent.namespace });
     }
     let subjects = definitions
@@ -93,8 +91,7 @@ pub async fn prepare(
             let live = live.remove(&Key::from(&desired.id));
             forecast(client, desired, live, owned, settings, &namespaces, &kinds)
         });
-    let subjects: Vec<Subject> =
-        stream::iter(subjects).buffered(AHEAD).try_collect().await?;
+    let subjects: Vec<Subject> = stream::iter(subjects).buffered(AHEAD).try_collect().await?;
     let surplus = gone
         .into_iter()
         .map(|owned| Surplus {
@@ -250,9 +247,9 @@ pub(super) async fn fetch(
             Err(error) => return Err(error.into()),
         }
     }
-    let asked = singles.into_iter().map(|id| async move {
-        Ok::<_, ClusterError>((Key::from(id), client.get(id).await?))
-    });
+    let asked = singles
+        .into_iter()
+        .map(|id| async move { Ok::<_, ClusterError>((Key::from(id), client.get(id).await?)) });
     let asked: Vec<_> = stream::iter(asked).buffer_unordered(AHEAD).try_collect().await?;
     found.extend(asked.into_iter().filter_map(|(key, live)| Some((key, live?))));
     Ok(found)

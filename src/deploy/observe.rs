@@ -13,7 +13,7 @@ use crate::object::status::{Readiness, State, readiness};
 use crate::object::{Gvk, ObjectId, meta};
 use crate::yaml::Node;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -83,13 +83,13 @@ pub(super) async fn wait(
         return Ok(Waited::Ready);
     }
     let (sender, mut changes) = mpsc::channel(64);
-    let mut groups: HashMap<(Gvk, String), ()> = HashMap::new();
+    let mut groups: HashSet<(Gvk, String)> = HashSet::new();
     for (id, _) in states.values() {
-        groups.insert((id.gvk.clone(), id.namespace.to_string()), ());
+        groups.insert((id.gvk.clone(), id.namespace.to_string()));
     }
     // dropping the set ends the watches
     let mut watches = JoinSet::new();
-    for (gvk, namespace) in groups.into_keys() {
+    for (gvk, namespace) in groups {
         watches.spawn(follow(client.clone(), gvk, namespace, sender.clone()));
     }
     drop(sender);

@@ -116,9 +116,9 @@ pub async fn uninstall(
             store.update(&last, SystemClock.now()).await?;
         }
         let others = history.records().iter();
-        for old in others.filter(|old| {
-            old.status() == Status::Deployed && old.version() != last.version()
-        }) {
+        for old in
+            others.filter(|old| old.status() == Status::Deployed && old.version() != last.version())
+        {
             let mut old: Record = old.clone();
             old.supersede();
             store.update(&old, SystemClock.now()).await?;

@@ -97,7 +97,8 @@ async fn established(
         Ok(observe::Waited::Ready) => {}
         Ok(observe::Waited::Interrupted) => done.interrupted = true,
         Ok(observe::Waited::Not(objects)) => {
-            done.failures.extend(objects.iter().map(|(id, state)| format!("{id}: {}", state.message)));
+            done.failures
+                .extend(objects.iter().map(|(id, state)| format!("{id}: {}", state.message)));
         }
         Err(error) => done.failures.push(error.to_string()),
     }
@@ -122,8 +123,7 @@ async fn act(client: &Client, action: &Action) -> Result<Option<Node>, String> {
     if action.change == Change::Recreate {
         gone(client, &action.id, uid.unwrap_or_default()).await.map_err(told)?;
     }
-    let options =
-        ApplyOptions { manager: &action.manager, force: action.force, dry_run: false };
+    let options = ApplyOptions { manager: &action.manager, force: action.force, dry_run: false };
     client.apply(desired, options).await.map(Some).map_err(told)
 }
 

@@ -93,8 +93,7 @@ pub fn readiness(object: &Node) -> Readiness {
         ("", "PersistentVolumeClaim") => bound(object),
         ("", "Namespace") => Readiness::current("active"),
         ("apps", "Deployment") => deployment(object),
-        ("apps", "ReplicaSet") => replicas(object, "readyReplicas"),
-        ("", "ReplicationController") => replicas(object, "readyReplicas"),
+        ("apps", "ReplicaSet") | ("", "ReplicationController") => replicas(object, "readyReplicas"),
         ("apps", "StatefulSet") => stateful_set(object),
         ("apps", "DaemonSet") => daemon_set(object),
         ("batch", "Job") => job(object),
@@ -264,8 +263,9 @@ fn pod(object: &Node) -> Readiness {
             (_, Some((reason @ "CrashLoopBackOff", message))) => {
                 Readiness::failed(said(reason, message))
             }
-            (_, Some((reason, message))) => Readiness::in_progress(said(reason, message)),
-            (Some((_, reason, message)), None) => Readiness::in_progress(said(reason, message)),
+            (_, Some((reason, message))) | (Some((_, reason, message)), None) => {
+                Readiness::in_progress(said(reason, message))
+            }
             (None, None) => Readiness::in_progress("running, not ready"),
         },
         _ => match (trouble, condition(object, "PodScheduled")) {
@@ -330,7 +330,8 @@ mod tests {
         assert_eq!((found.state, found.message.as_str()), (state, message), "{text}");
     }
 
-    fn deployment(generation: i64, status: Value) -> Value {
+    fn deployment(generation: i64, status: impl Into<Value>) -> Value {
+        let status = status.into();
         json!({"apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"generation": generation}, "spec": {"replicas": 2}, "status": status})
     }

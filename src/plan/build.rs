@@ -85,6 +85,8 @@ impl Action {
         };
         let after = match self.change {
             Change::Delete | Change::Keep => None,
+            // what a server fills in by itself is no news about a new object
+            Change::Create => self.desired.as_ref().map(clean),
             _ => self.after.as_ref().or(self.desired.as_ref()).map(clean),
         };
         let (mut before, mut after) = masked_pair(before.as_ref(), after.as_ref());

@@ -5,7 +5,7 @@
 
 use crate::schema::{ListType, Type};
 use crate::yaml::{Map, Node, Str, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 /// One field that differs.
@@ -90,15 +90,15 @@ fn compare(
             (Value::List(old), Value::List(new)) => {
                 let items = ty.and_then(Type::items);
                 if let (Some(olds), Some(names)) = (keyed(old, ty), keys_of(new, ty)) {
-                    let mut seen = HashMap::with_capacity(names.len());
+                    let mut seen = HashSet::with_capacity(names.len());
                     for (name, item) in names.iter().zip(new) {
-                        seen.insert(name, ());
+                        seen.insert(name);
                         let _ = write!(path, "[{name}]");
                         compare(path, olds.get(name).map(|at| &old[*at]), Some(item), items, found);
                         path.truncate(length);
                     }
                     let mut gone: Vec<(&String, &usize)> =
-                        olds.iter().filter(|(name, _)| !seen.contains_key(name)).collect();
+                        olds.iter().filter(|(name, _)| !seen.contains(name)).collect();
                     gone.sort_unstable_by_key(|(_, at)| **at);
                     for (name, at) in gone {
                         let _ = write!(path, "[{name}]");
@@ -168,7 +168,7 @@ fn keys_of(items: &[Node], ty: Option<&Type>) -> Option<Vec<String>> {
         Some(name)
     };
     let names: Vec<String> = items.iter().map(name).collect::<Option<_>>()?;
-    let distinct: std::collections::HashSet<&String> = names.iter().collect();
+    let distinct: HashSet<&String> = names.iter().collect();
     (distinct.len() == names.len()).then_some(names)
 }
 

@@ -17,10 +17,7 @@ const KIND: &str = "Plan";
 /// Why a text is no plan.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[error("this is no plan that can be applied: {message}")]
-#[diagnostic(
-    code(wharf::plan::bad_file),
-    help("make it anew with `wharf plan SRC --out FILE`")
-)]
+#[diagnostic(code(wharf::plan::bad_file), help("make it anew with `wharf plan SRC --out FILE`"))]
 pub struct FileError {
     /// What is wrong with it.
     pub message: String,
@@ -243,8 +240,14 @@ mod tests {
         assert_eq!(read.to_text(), text);
         for (text, message) in [
             ("{}", "it is not of kind `Plan` and version `wharf.dev/v1`"),
-            (&*text.replace("\"baseRevision\": 4", "\"x\": 4"), "`release.baseRevision` is missing"),
-            (&*text.replace("\"change\": \"update\"", "\"change\": \"u\""), "`actions[0]` is damaged"),
+            (
+                &*text.replace("\"baseRevision\": 4", "\"x\": 4"),
+                "`release.baseRevision` is missing",
+            ),
+            (
+                &*text.replace("\"change\": \"update\"", "\"change\": \"u\""),
+                "`actions[0]` is damaged",
+            ),
         ] {
             assert_eq!(Saved::parse(text).expect_err("no plan").message, message);
         }

@@ -18,8 +18,7 @@ pub(super) fn markdown(plan: &Plan, schemas: &Schemas) -> String {
             0 => String::new(),
             count => count.to_string(),
         };
-        let _ =
-            writeln!(text, "| {} | `{}` | {fields} |", action.change.as_str(), heading(action));
+        let _ = writeln!(text, "| {} | `{}` | {fields} |", action.change.as_str(), heading(action));
     }
     for action in acting() {
         let diff = diff(action, schemas);

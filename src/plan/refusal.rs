@@ -33,7 +33,9 @@ pub enum Refusal {
     #[error("{object} cannot be changed in place: {message}")]
     #[diagnostic(
         code(wharf::plan::immutable),
-        help("`--force-recreate` deletes and makes it anew; what it holds or runs is lost for a while")
+        help(
+            "`--force-recreate` deletes and makes it anew; what it holds or runs is lost for a while"
+        )
     )]
     Immutable {
         /// The object.

@@ -96,8 +96,10 @@ mod tests {
             Node::from(json!({"apiVersion": "v1", "kind": "Secret", "data": data,
                 "metadata": {"uid": "1", "name": "s", "annotations": {LAST_APPLIED: "c2VjcmV0"}}}))
         };
-        let old = clean(&secret(json!({"same": "c2VjcmV0", "other": "c2VjcmV0", "gone": "c2VjcmV0"})));
-        let new = clean(&secret(json!({"same": "c2VjcmV0", "other": "c2VjcmV0Mg==", "new": "c2VjcmV0"})));
+        let old =
+            clean(&secret(json!({"same": "c2VjcmV0", "other": "c2VjcmV0", "gone": "c2VjcmV0"})));
+        let new =
+            clean(&secret(json!({"same": "c2VjcmV0", "other": "c2VjcmV0Mg==", "new": "c2VjcmV0"})));
         let (old, new) = masked_pair(Some(&old), Some(&new));
         let (old, new) = (old.expect("a side"), new.expect("a side"));
         assert_eq!(
@@ -114,6 +116,9 @@ mod tests {
     fn strange_secrets_show_nothing() {
         let strange = Node::from(json!({"apiVersion": "v1", "kind": "Secret", "data": "c2Vj"}));
         let (_, shown) = masked_pair(None, Some(&strange));
-        assert_eq!(shown.and_then(|node| node.str_at(&["data"]).map(str::to_owned)).as_deref(), Some("***"));
+        assert_eq!(
+            shown.and_then(|node| node.str_at(&["data"]).map(str::to_owned)).as_deref(),
+            Some("***")
+        );
     }
 }

@@ -177,11 +177,7 @@ mod tests {
         };
         let action = |change, kind: &str, live: Option<Node>, after: Option<Node>| Action {
             change,
-            id: ObjectId {
-                gvk: Gvk::new("v1", kind),
-                namespace: "prod".into(),
-                name: "a".into(),
-            },
+            id: ObjectId { gvk: Gvk::new("v1", kind), namespace: "prod".into(), name: "a".into() },
             desired: after.clone(),
             live,
             after,

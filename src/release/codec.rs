@@ -43,10 +43,8 @@ pub fn object_name(release: &str, version: i64) -> String {
 /// # Errors
 /// [`ReleaseError::Unreadable`] when it holds no release.
 pub fn from_object(object: &Node) -> Result<Record, ReleaseError> {
-    let wrong = |message: String| ReleaseError::Unreadable {
-        name: meta::name(object).to_owned(),
-        message,
-    };
+    let wrong =
+        |message: String| ReleaseError::Unreadable { name: meta::name(object).to_owned(), message };
     let in_config_map = object.str_at(&["kind"]) == Some("ConfigMap");
     let text = object
         .str_at(&["data", "release"])
@@ -79,13 +77,13 @@ pub fn from_object(object: &Node) -> Result<Record, ReleaseError> {
         .filter(|entry| !SYSTEM_LABELS.contains(&entry.key.as_str()))
         .map(|entry| (entry.key.to_string(), entry.value.as_str().unwrap_or_default().to_owned()))
         .collect();
-    record.created_at = labels
-        .and_then(|labels| labels.get("createdAt"))
-        .and_then(Node::as_str)
-        .map(str::to_owned);
+    record.created_at =
+        labels.and_then(|labels| labels.get("createdAt")).and_then(Node::as_str).map(str::to_owned);
     record.holder = meta::annotation(object, HOLDER).map(str::to_owned);
-    record.resource_version =
-        object.str_at(&["metadata", "resourceVersion"]).unwrap_or_default().to_owned();
+    object
+        .str_at(&["metadata", "resourceVersion"])
+        .unwrap_or_default()
+        .clone_into(&mut record.resource_version);
     record.in_config_map = in_config_map;
     Ok(record)
 }
@@ -222,8 +220,7 @@ mod tests {
                         continue;
                     }
                     let read = |path| -> Node {
-                        serde_json::from_slice(&std::fs::read(path).expect("a file"))
-                            .expect("JSON")
+                        serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON")
                     };
                     let record = from_object(&read(path.clone())).expect("a record");
                     let case = case.file_name().expect("a name");

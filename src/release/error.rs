@@ -13,7 +13,9 @@ pub enum ReleaseError {
     #[error("the release record `{name}` cannot be read: {message}")]
     #[diagnostic(
         code(wharf::release::unreadable),
-        help("it was not written by Helm or wharf, or was damaged; look at it with `kubectl get secret`")
+        help(
+            "it was not written by Helm or wharf, or was damaged; look at it with `kubectl get secret`"
+        )
     )]
     Unreadable {
         /// The name of the Secret.
@@ -76,7 +78,9 @@ pub enum ReleaseError {
     #[error("`{name}` cannot be the name of a release")]
     #[diagnostic(
         code(wharf::release::bad_name),
-        help("lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit, at most 53 characters")
+        help(
+            "lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit, at most 53 characters"
+        )
     )]
     BadName {
         /// The name.

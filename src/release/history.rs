@@ -76,9 +76,10 @@ impl History {
     #[must_use]
     pub fn previous(&self) -> Option<&Record> {
         let (_, before) = self.records.split_last()?;
-        before.iter().rev().find(|record| {
-            matches!(record.status(), Status::Deployed | Status::Superseded)
-        })
+        before
+            .iter()
+            .rev()
+            .find(|record| matches!(record.status(), Status::Deployed | Status::Superseded))
     }
 
     /// The oldest ones, so many that with one more at most `limit` are left (0: no limit). A

@@ -58,10 +58,7 @@ impl Status {
     /// True while an operation works on the release.
     #[must_use]
     pub fn is_pending(self) -> bool {
-        matches!(
-            self,
-            Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback
-        )
+        matches!(self, Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback)
     }
 }
 

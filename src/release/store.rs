@@ -57,9 +57,8 @@ impl Store {
         }
         let others = latest(&self.client, Some(&self.namespace)).await?;
         let names = others.iter().map(Record::name);
-        let help = suggest::did_you_mean(release, names).unwrap_or_else(|| {
-            "`wharf list -A` shows the releases of all namespaces".to_owned()
-        });
+        let help = suggest::did_you_mean(release, names)
+            .unwrap_or_else(|| "`wharf list -A` shows the releases of all namespaces".to_owned());
         Err(ReleaseError::NotFound {
             release: release.to_owned(),
             namespace: self.namespace.clone(),
@@ -148,10 +147,7 @@ async fn secrets(
 ///
 /// # Errors
 /// When the cluster cannot be reached or refuses.
-async fn latest(
-    client: &Client,
-    namespace: Option<&str>,
-) -> Result<Vec<Record>, ReleaseError> {
+async fn latest(client: &Client, namespace: Option<&str>) -> Result<Vec<Record>, ReleaseError> {
     let mut last: BTreeMap<(String, String), (i64, Node)> = BTreeMap::new();
     for secret in secrets(client, namespace, "owner=helm".to_owned()).await? {
         let label = |key: &str| secret.str_at(&["metadata", "labels", key]).unwrap_or_default();
