@@ -17,8 +17,17 @@ pub mod yaml;
 
 pub mod oci;
 pub mod schema;
+pub mod template;
 
 pub mod object;
+pub mod values;
+
+pub mod package;
+
+pub mod render;
+pub mod source;
+
+pub mod compile;
 
 #[cfg(all(feature = "agent", target_os = "linux"))]
 pub mod agent;

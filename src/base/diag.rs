@@ -108,7 +108,9 @@ impl Diagnostic {
             };
             let (line, _) = file.line_column(label.span.start);
             let text = file.line(line).trim();
-            if !text.is_empty() {
+            // printed values stand as private characters, of which a reader would learn nothing
+            let marked = text.contains(|c| matches!(c, '\u{E000}'..='\u{E003}'));
+            if !text.is_empty() && !marked {
                 self.notes.push(format!("rendered as: {text}"));
             }
             for (index, span) in sources.origins(label.span).into_iter().enumerate() {

@@ -83,6 +83,22 @@ pub struct Segment {
     pub values: Vec<Span>,
 }
 
+impl Segment {
+    /// The template text behind a span that begins in this segment. Text that was copied as it
+    /// stands leads to the very bytes; what an expression made leads to the expression.
+    fn origin_of(&self, span: Span) -> Span {
+        let copied = self.values.is_empty()
+            && self.template.end - self.template.start == self.end - self.start;
+        if !copied {
+            return self.template;
+        }
+        let at = |offset: u32| {
+            self.template.start.saturating_add(offset.saturating_sub(self.start)).min(self.template.end)
+        };
+        Span { file: self.template.file, start: at(span.start), end: at(span.end) }
+    }
+}
+
 /// Leads from rendered text back to templates and values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RenderMap {
@@ -256,7 +272,7 @@ impl Sources {
         let Some(file) = self.get(span.file) else { return Vec::new() };
         let Some(map) = file.render_map() else { return vec![span] };
         let Some(segment) = map.segment_at(span.start) else { return Vec::new() };
-        let mut origins = vec![segment.template];
+        let mut origins = vec![segment.origin_of(span)];
         for value in &segment.values {
             if !origins.contains(value) {
                 origins.push(*value);

@@ -4,6 +4,7 @@ pub mod args;
 pub mod command;
 pub mod exit;
 pub mod report;
+pub mod source_args;
 pub mod ui;
 
 use clap::Parser;

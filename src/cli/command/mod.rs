@@ -2,6 +2,7 @@
 
 pub mod completion;
 pub mod man;
+pub mod render;
 
 use super::exit::Failure;
 use super::ui::Ui;
@@ -13,6 +14,8 @@ pub enum Command {
     Completion(completion::Args),
     /// Write the manual pages to a folder
     Man(man::Args),
+    /// Render a source to Kubernetes objects
+    Render(render::Args),
 }
 
 impl Command {
@@ -24,6 +27,7 @@ impl Command {
         match self {
             Command::Completion(args) => completion::run(ui, &args),
             Command::Man(args) => man::run(ui, &args),
+            Command::Render(args) => render::run(ui, &args),
         }
     }
 }

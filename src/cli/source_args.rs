@@ -1,0 +1,174 @@
+//! Flags of every command that compiles a source, and the compiling.
+
+use super::exit::Failure;
+use super::ui::Ui;
+use crate::base::diag::{Diagnostic, Diagnostics};
+use crate::base::source::Sources;
+use crate::base::tree::FileTree;
+use crate::compile::{self, Compiled, ReleaseFacts, Request, TargetFacts};
+use crate::schema::Schemas;
+use crate::source::local;
+use crate::values::{self, SetFlag, SetKind};
+use crate::yaml::{self, Dialect, Node};
+use std::sync::Arc;
+
+/// A source, its values, and what it is compiled for.
+#[derive(clap::Args, Debug, Clone, Default)]
+pub struct SourceArgs {
+    /// A package, a folder or file of manifests, an archive, or `-` for standard input
+    #[arg(value_name = "SOURCE")]
+    pub source: String,
+    /// The flags.
+    #[command(flatten)]
+    pub flags: SourceFlags,
+}
+
+/// Flags of every command that compiles a source.
+#[derive(clap::Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Values and target")]
+pub struct SourceFlags {
+    /// Values from a YAML file (`-` for standard input); later files win
+    #[arg(long = "values", short = 'f', value_name = "FILE")]
+    pub values: Vec<String>,
+    /// Values as `a.b=1,c[0]=x`; wins over files
+    #[arg(long, value_name = "VALUES")]
+    pub set: Vec<String>,
+    /// Values that are always text
+    #[arg(long, value_name = "VALUES")]
+    pub set_string: Vec<String>,
+    /// Values as JSON: `a={"b": [1, 2]}`
+    #[arg(long, value_name = "VALUES")]
+    pub set_json: Vec<String>,
+    /// Values read from files: `a=path/to/file`
+    #[arg(long, value_name = "VALUES")]
+    pub set_file: Vec<String>,
+    /// Name of the release (default: the package's name)
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Kubernetes version to compile for (default: the newest that wharf knows)
+    #[arg(long, value_name = "VERSION")]
+    pub kube_version: Option<String>,
+    /// API versions that the target has beside Kubernetes' own
+    #[arg(long, short = 'a', value_name = "VERSIONS", value_delimiter = ',')]
+    pub api_versions: Vec<String>,
+}
+
+impl SourceArgs {
+    /// Loads and compiles the source.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has faults.
+    pub fn compile(&self, ui: &Ui) -> Result<(Arc<Sources>, Compiled), Failure> {
+        self.compile_for(ui, ReleaseFacts::default())
+    }
+
+    /// Loads and compiles the source for a revision of a release. Name and namespace are those of
+    /// the command line, where they are given.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has faults.
+    pub fn compile_for(
+        &self,
+        ui: &Ui,
+        release: ReleaseFacts,
+    ) -> Result<(Arc<Sources>, Compiled), Failure> {
+        let tree = self.load(ui)?;
+        let sources = Arc::new(Sources::new());
+        let input = |faults| Failure::Input { sources: sources.clone(), faults };
+        let release = ReleaseFacts {
+            name: self.flags.name.clone().or(release.name.clone()),
+            namespace: ui.global.namespace.clone().unwrap_or(release.namespace.clone()),
+            ..release
+        };
+        let request = Request {
+            tree,
+            values: self.flags.values(&sources).map_err(input)?,
+            release,
+            target: self.flags.target()?,
+        };
+        let compiled = compile::compile(&request, &sources).map_err(input)?;
+        super::report::warn(ui, &sources, &compiled.warnings);
+        Ok((sources, compiled))
+    }
+
+    /// The files of the source.
+    fn load(&self, _ui: &Ui) -> Result<FileTree, Failure> {
+        if self.source == "-" && self.flags.values.iter().any(|file| file == "-") {
+            let message = "standard input cannot be both the source and its values";
+            return Err(Failure::Usage(message.into()));
+        }
+        local::load(&self.source).map_err(Failure::failed)
+    }
+}
+
+impl SourceFlags {
+    /// The values of all flags, layered as Helm layers them: files in their order, then JSON, then
+    /// typed values, text and files.
+    fn values(&self, sources: &Sources) -> Result<Node, Diagnostics> {
+        let mut merged = Node::map();
+        let mut faults = Diagnostics::new();
+        for name in &self.values {
+            match values_file(name, sources) {
+                Ok(node) => values::layer(&mut merged, node),
+                Err(more) => faults.extend(more),
+            }
+        }
+        let flags = [
+            (SetKind::Json, &self.set_json),
+            (SetKind::Typed, &self.set),
+            (SetKind::Text, &self.set_string),
+            (SetKind::File, &self.set_file),
+        ];
+        for (kind, texts) in flags {
+            for text in texts {
+                let flag = SetFlag { kind, text: text.clone() };
+                if let Err(fault) = values::apply(&flag, &mut merged, sources, &read_text) {
+                    faults.push(fault);
+                }
+            }
+        }
+        faults.finish(merged).map(|(merged, _)| merged)
+    }
+
+    /// What the objects are compiled for.
+    fn target(&self) -> Result<TargetFacts, Failure> {
+        let kube_version = match &self.kube_version {
+            Some(version) => {
+                let plain = version.trim_start_matches('v');
+                let numbers = plain.split(['.', '-', '+']).take(2);
+                if plain.split('.').count() < 2 || numbers.clone().any(|n| n.parse::<u32>().is_err()) {
+                    let message = format!("`{version}` is no Kubernetes version, such as `1.33`");
+                    return Err(Failure::Usage(message));
+                }
+                format!("v{plain}")
+            }
+            None => format!("v{}", Schemas::latest().version()),
+        };
+        Ok(TargetFacts { kube_version, api_versions: self.api_versions.clone() })
+    }
+}
+
+fn values_file(name: &str, sources: &Sources) -> Result<Node, Diagnostics> {
+    let text = if name == "-" {
+        std::io::read_to_string(std::io::stdin()).map_err(|error| error.to_string())
+    } else {
+        read_text(name)
+    };
+    let text = text.map_err(|error| {
+        Diagnostic::error("wharf::values::unreadable", format!("cannot read `{name}`")).note(error)
+    })?;
+    let file = sources.add(if name == "-" { "stdin" } else { name }, text);
+    let root = yaml::parse_one(sources, file, Dialect::GoYamlV2)?;
+    match root.as_map() {
+        Some(_) => Ok(root),
+        None if root.is_null() => Ok(Node::map()),
+        None => {
+            let message = format!("`{name}` must be a map of values, found {}", root.kind());
+            Err(Diagnostic::error("wharf::values::invalid", message).at(root.span, "").into())
+        }
+    }
+}
+
+fn read_text(name: &str) -> Result<String, String> {
+    std::fs::read_to_string(name).map_err(|error| error.to_string())
+}

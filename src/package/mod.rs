@@ -1,0 +1,10 @@
+//! From the files of a source to a typed package.
+//!
+//! What a source is, its files tell: `Package.yaml` a native package, `Chart.yaml` a Helm chart,
+//! and so on; anything else is a set of plain manifests.
+
+mod kind;
+mod native;
+
+pub use kind::{Kind, detect};
+pub use native::{Native, load};

@@ -1,0 +1,275 @@
+//! Folders, archives, single files and standard input.
+//!
+//! A folder is read within [`Limits`], its files in the order of their paths, whatever order the
+//! file system gives. A link is followed as long as it stays inside the folder; one that leads out
+//! is refused, as are devices and sockets. `.wharfignore`, else `.helmignore`, names files that
+//! stay out; `.git` always does.
+
+mod ignore;
+
+use crate::base::archive;
+use crate::base::path::{PathError, SafePath};
+use crate::base::tree::{FileTree, Limits};
+use ignore::Ignore;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Why a source could not be read.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum LocalError {
+    /// Nothing has that name.
+    #[error("there is no file or folder `{0}`")]
+    #[diagnostic(code("wharf::source::not_found"))]
+    NotFound(String, #[help] Option<String>),
+    /// The system refused to read it.
+    #[error("cannot read `{path}`")]
+    #[diagnostic(code("wharf::source::unreadable"))]
+    Unreadable {
+        /// What was to be read.
+        path: String,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// A link leads out of the folder.
+    #[error("`{path}` is a link that leads out of the package")]
+    #[diagnostic(code("wharf::source::escapes"), help("copy the file into the package"))]
+    Escapes {
+        /// The link.
+        path: String,
+    },
+    /// A name that cannot be part of a package.
+    #[error("`{path}` has a name that a package cannot hold")]
+    #[diagnostic(code("wharf::source::name"))]
+    Name {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        error: PathError,
+    },
+    /// More than [`Limits`] allow.
+    #[error("`{path}` holds more than {limit}")]
+    #[diagnostic(
+        code("wharf::source::too_large"),
+        help("list what does not belong to the package in `.wharfignore`")
+    )]
+    TooLarge {
+        /// The folder or file.
+        path: String,
+        /// The bound that was passed.
+        limit: String,
+    },
+    /// The archive is damaged, or not one.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Archive(#[from] archive::ArchiveError),
+}
+
+/// Reads a folder, an archive (`.tgz`, `.tar.gz`), a single file, or `-` for standard input.
+///
+/// A single file becomes a tree of that one file.
+///
+/// # Errors
+/// When it is not there, cannot be read, leads out of itself or passes the limits.
+pub fn load(source: &str) -> Result<FileTree, LocalError> {
+    if source == "-" {
+        let limits = Limits::default();
+        let bytes = read_bounded(io::stdin().lock(), "-", &limits)?;
+        let mut tree = FileTree::new("");
+        tree.insert(SafePath::parse("stdin.yaml").expect("a plain name"), bytes);
+        return Ok(tree);
+    }
+    let path = Path::new(source);
+    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => LocalError::NotFound(source.to_owned(), nearest(path)),
+        _ => LocalError::Unreadable { path: source.to_owned(), error },
+    })?;
+    if metadata.is_dir() {
+        return folder(path, source);
+    }
+    let bytes = read_file(path, source, &Limits::default())?;
+    if is_archive(source) {
+        let (_, tree) = archive::unpack(&bytes, source, &Limits::default())?;
+        return Ok(tree);
+    }
+    let (folder, name) = source.rsplit_once('/').unwrap_or(("", source));
+    let name = SafePath::parse(name)
+        .map_err(|error| LocalError::Name { path: source.to_owned(), error })?;
+    let mut tree = FileTree::new(folder);
+    tree.insert(name, bytes);
+    Ok(tree)
+}
+
+/// True for names that wharf unpacks.
+#[must_use]
+pub fn is_archive(source: &str) -> bool {
+    [".tgz", ".tar.gz"].iter().any(|end| source.ends_with(end))
+}
+
+/// A name in the same folder that the user may have meant.
+fn nearest(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let entries = fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
+    let names: Vec<String> =
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    let name = path.file_name()?.to_str()?;
+    crate::base::suggest::did_you_mean(name, names.iter().map(String::as_str))
+}
+
+fn folder(path: &Path, label: &str) -> Result<FileTree, LocalError> {
+    let unreadable = |error| LocalError::Unreadable { path: label.to_owned(), error };
+    let root = path.canonicalize().map_err(unreadable)?;
+    let mut walk = Walk {
+        ignore: Ignore::of_folder(&root).map_err(unreadable)?,
+        root,
+        tree: FileTree::new(label),
+        limits: Limits::default(),
+        total: 0,
+        parents: Vec::new(),
+    };
+    walk.folder(&walk.root.clone(), "")?;
+    Ok(walk.tree)
+}
+
+struct Walk {
+    root: PathBuf,
+    ignore: Ignore,
+    tree: FileTree,
+    limits: Limits,
+    total: u64,
+    /// Real paths of the folders being read, to stop at links that go in circles.
+    parents: Vec<PathBuf>,
+}
+
+impl Walk {
+    fn folder(&mut self, path: &Path, inner: &str) -> Result<(), LocalError> {
+        let unreadable =
+            |error| LocalError::Unreadable { path: path.display().to_string(), error };
+        let mut names = Vec::new();
+        for entry in fs::read_dir(path).map_err(unreadable)? {
+            names.push(entry.map_err(unreadable)?.file_name());
+        }
+        names.sort();
+        self.parents.push(path.to_owned());
+        for name in names {
+            let Some(name) = name.to_str() else {
+                let path = path.join(&name).display().to_string();
+                let error = PathError::Character(path.clone());
+                return Err(LocalError::Name { path, error });
+            };
+            let inner =
+                if inner.is_empty() { name.to_owned() } else { format!("{inner}/{name}") };
+            self.entry(&path.join(name), &inner)?;
+        }
+        self.parents.pop();
+        Ok(())
+    }
+
+    fn entry(&mut self, path: &Path, inner: &str) -> Result<(), LocalError> {
+        let shown = || self.tree.display(inner);
+        let unreadable = |error| LocalError::Unreadable { path: self.tree.display(inner), error };
+        let link = fs::symlink_metadata(path).map_err(unreadable)?.is_symlink();
+        let real = if link { path.canonicalize().map_err(unreadable)? } else { path.to_owned() };
+        if link && !real.starts_with(&self.root) {
+            return Err(LocalError::Escapes { path: shown() });
+        }
+        let metadata = fs::metadata(&real).map_err(unreadable)?;
+        if self.ignore.matches(inner, metadata.is_dir()) {
+            return Ok(());
+        }
+        if metadata.is_dir() {
+            if self.parents.contains(&real) {
+                return Ok(());
+            }
+            return self.folder(&real, inner);
+        }
+        if !metadata.is_file() {
+            return Ok(());
+        }
+        let name =
+            SafePath::parse(inner).map_err(|error| LocalError::Name { path: shown(), error })?;
+        let bytes = read_file(&real, &shown(), &self.limits)?;
+        self.total += bytes.len() as u64;
+        let root = self.tree.label().to_owned();
+        if self.total > self.limits.total_bytes {
+            let limit = format!("{} MiB", self.limits.total_bytes >> 20);
+            return Err(LocalError::TooLarge { path: root, limit });
+        }
+        if self.tree.len() >= self.limits.files {
+            let limit = format!("{} files", self.limits.files);
+            return Err(LocalError::TooLarge { path: root, limit });
+        }
+        self.tree.insert(name, bytes);
+        Ok(())
+    }
+}
+
+fn read_file(path: &Path, shown: &str, limits: &Limits) -> Result<Vec<u8>, LocalError> {
+    let file = fs::File::open(path)
+        .map_err(|error| LocalError::Unreadable { path: shown.to_owned(), error })?;
+    read_bounded(file, shown, limits)
+}
+
+fn read_bounded(from: impl Read, shown: &str, limits: &Limits) -> Result<Vec<u8>, LocalError> {
+    let mut bytes = Vec::new();
+    from.take(limits.file_bytes + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| LocalError::Unreadable { path: shown.to_owned(), error })?;
+    if bytes.len() as u64 > limits.file_bytes {
+        let limit = format!("{} MiB", limits.file_bytes >> 20);
+        return Err(LocalError::TooLarge { path: shown.to_owned(), limit });
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn names(tree: &FileTree) -> Vec<String> {
+        tree.iter().map(|(path, _)| path.to_string()).collect()
+    }
+
+    #[test]
+    fn folders_are_read_in_order_without_what_is_ignored() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        fs::create_dir_all(root.join("templates")).expect("a folder");
+        fs::create_dir_all(root.join(".git")).expect("a folder");
+        for name in ["z.yaml", "a.yaml", "templates/t.yaml", "note.swp", ".git/HEAD"] {
+            fs::write(root.join(name), "x: 1\n").expect("a file");
+        }
+        fs::write(root.join(".wharfignore"), "# editors\n*.swp\n").expect("a file");
+        symlink("templates", root.join("more")).expect("a link");
+        symlink("..", root.join("templates/loop")).expect("a link");
+        let tree = load(root.to_str().expect("text")).expect("a tree");
+        assert_eq!(
+            names(&tree),
+            [".wharfignore", "a.yaml", "more/t.yaml", "templates/t.yaml", "z.yaml"]
+        );
+    }
+
+    #[test]
+    fn links_that_lead_out_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        symlink("/etc/hostname", folder.path().join("out.yaml")).expect("a link");
+        let error = load(folder.path().to_str().expect("text")).expect_err("a refusal");
+        assert!(error.to_string().ends_with("is a link that leads out of the package"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_there_is_said_with_the_nearest_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("values.yaml"), "").expect("a file");
+        let typed = folder.path().join("vlaues.yaml");
+        match load(typed.to_str().expect("text")) {
+            Err(LocalError::NotFound(_, help)) => {
+                assert_eq!(help.as_deref(), Some("did you mean `values.yaml`?"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
