@@ -93,7 +93,10 @@ impl Segment {
             return self.template;
         }
         let at = |offset: u32| {
-            self.template.start.saturating_add(offset.saturating_sub(self.start)).min(self.template.end)
+            self.template
+                .start
+                .saturating_add(offset.saturating_sub(self.start))
+                .min(self.template.end)
         };
         Span { file: self.template.file, start: at(span.start), end: at(span.end) }
     }

@@ -136,7 +136,9 @@ impl SourceFlags {
             Some(version) => {
                 let plain = version.trim_start_matches('v');
                 let numbers = plain.split(['.', '-', '+']).take(2);
-                if plain.split('.').count() < 2 || numbers.clone().any(|n| n.parse::<u32>().is_err()) {
+                if plain.split('.').count() < 2
+                    || numbers.clone().any(|n| n.parse::<u32>().is_err())
+                {
                     let message = format!("`{version}` is no Kubernetes version, such as `1.33`");
                     return Err(Failure::Usage(message));
                 }

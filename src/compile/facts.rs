@@ -77,7 +77,12 @@ impl TargetFacts {
         let Some((range, span)) = &package.kube_version else { return Diagnostics::new() };
         match self.version() {
             // a vendor's suffix such as `-gke.100` is no pre-release
-            Some(version) if range.matches(&semver::Version { pre: semver::Prerelease::EMPTY, ..version.clone() }) => {
+            Some(version)
+                if range.matches(&semver::Version {
+                    pre: semver::Prerelease::EMPTY,
+                    ..version.clone()
+                }) =>
+            {
                 Diagnostics::new()
             }
             _ => Diagnostic::error(

@@ -153,11 +153,7 @@ fn schema(package: &Native, sources: &Sources) -> Result<Option<Node>, Diagnosti
     }
 }
 
-fn document(
-    package: &Native,
-    name: &str,
-    sources: &Sources,
-) -> Result<Option<Node>, Diagnostics> {
+fn document(package: &Native, name: &str, sources: &Sources) -> Result<Option<Node>, Diagnostics> {
     let shown = package.tree.display(name);
     match (package.tree.get(name), package.tree.text(name)) {
         (None, _) => Ok(None),

@@ -215,9 +215,9 @@ impl Reader {
             self.text(map, key);
         }
         if let Some(node) = map.get("maintainers")
-            && node.as_list().is_none_or(|list| {
-                list.iter().any(|person| person.str_at(&["name"]).is_none())
-            })
+            && node
+                .as_list()
+                .is_none_or(|list| list.iter().any(|person| person.str_at(&["name"]).is_none()))
         {
             self.fault(node.span, "`maintainers` must be a list of maps with a `name`");
         }

@@ -80,20 +80,28 @@ impl Collector {
                         format!("`{shown}` must be a string, found {}", node.kind()),
                     )
                     .at(node.span, "")
-                    .maybe_help(matches!(node.kind(), "integer" | "number" | "boolean").then(|| {
-                        "put it in quotes".to_owned()
-                    })),
+                    .maybe_help(
+                        matches!(node.kind(), "integer" | "number" | "boolean")
+                            .then(|| "put it in quotes".to_owned()),
+                    ),
                 ),
                 _ => {
                     let mut fault = Diagnostic::error(
                         "wharf::render::not_an_object",
                         format!("the object has no `{shown}`"),
                     )
-                    .at(root.at(&path[..path.len() - 1]).filter(|_| path.len() > 1).map_or(top, |n| n.span), "")
-                    .maybe_help(path.first().filter(|_| path.len() == 1).and_then(|key| {
-                        suggest::nearest(key, map.keys())
-                            .map(|near| format!("is `{near}` a slip of `{key}`?"))
-                    }));
+                    .at(
+                        root.at(&path[..path.len() - 1])
+                            .filter(|_| path.len() > 1)
+                            .map_or(top, |n| n.span),
+                        "",
+                    )
+                    .maybe_help(
+                        path.first().filter(|_| path.len() == 1).and_then(|key| {
+                            suggest::nearest(key, map.keys())
+                                .map(|near| format!("is `{near}` a slip of `{key}`?"))
+                        }),
+                    );
                     if root.at(&["metadata", "generateName"]).is_some() && path.len() > 1 {
                         fault = fault.note("a generated name would be another one each time");
                     }

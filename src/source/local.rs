@@ -145,8 +145,7 @@ struct Walk {
 
 impl Walk {
     fn folder(&mut self, path: &Path, inner: &str) -> Result<(), LocalError> {
-        let unreadable =
-            |error| LocalError::Unreadable { path: path.display().to_string(), error };
+        let unreadable = |error| LocalError::Unreadable { path: path.display().to_string(), error };
         let mut names = Vec::new();
         for entry in fs::read_dir(path).map_err(unreadable)? {
             names.push(entry.map_err(unreadable)?.file_name());
@@ -159,8 +158,7 @@ impl Walk {
                 let error = PathError::Character(path.clone());
                 return Err(LocalError::Name { path, error });
             };
-            let inner =
-                if inner.is_empty() { name.to_owned() } else { format!("{inner}/{name}") };
+            let inner = if inner.is_empty() { name.to_owned() } else { format!("{inner}/{name}") };
             self.entry(&path.join(name), &inner)?;
         }
         self.parents.pop();

@@ -97,7 +97,11 @@ fn close(schema: &mut Json) {
                     "enum" | "const" | "default" | "examples" | "allOf" | "anyOf" | "oneOf"
                     | "if" | "then" | "else" | "not" => {}
                     "properties" | "patternProperties" | "$defs" | "definitions" => {
-                        value.as_object_mut().into_iter().flat_map(|map| map.values_mut()).for_each(close);
+                        value
+                            .as_object_mut()
+                            .into_iter()
+                            .flat_map(|map| map.values_mut())
+                            .for_each(close);
                     }
                     _ => close(value),
                 }
@@ -189,7 +193,10 @@ fn describe(kind: &Kind, found: &Found<'_>, schema: &Node, rule: &str, faults: &
             faults.push(
                 Diagnostic::error("wharf::values::missing", format!("{full} must be set"))
                     .at(found.span, "")
-                    .help(format!("set it in a values file or with `--set {}=…`", found.path.key(name))),
+                    .help(format!(
+                        "set it in a values file or with `--set {}=…`",
+                        found.path.key(name)
+                    )),
             );
         }
         Kind::Type { kind } => {
@@ -214,9 +221,11 @@ fn describe(kind: &Kind, found: &Found<'_>, schema: &Node, rule: &str, faults: &
                 .flatten()
                 .map(|option| option.as_str().map_or_else(|| option.to_string(), str::to_owned))
                 .collect();
-            let near = found.node.and_then(Node::as_str).filter(|_| !secret).and_then(|text| {
-                suggest::did_you_mean(text, names.iter().map(String::as_str))
-            });
+            let near = found
+                .node
+                .and_then(Node::as_str)
+                .filter(|_| !secret)
+                .and_then(|text| suggest::did_you_mean(text, names.iter().map(String::as_str)));
             faults.push(
                 invalid(format!("{path} must be one of {}, found {}", names.join(", "), value()))
                     .at(found.span, "")
@@ -225,15 +234,21 @@ fn describe(kind: &Kind, found: &Found<'_>, schema: &Node, rule: &str, faults: &
         }
         other => {
             let message = match other {
-                Kind::Minimum { limit } => format!("{path} must be at least {limit}, found {}", value()),
-                Kind::Maximum { limit } => format!("{path} must be at most {limit}, found {}", value()),
+                Kind::Minimum { limit } => {
+                    format!("{path} must be at least {limit}, found {}", value())
+                }
+                Kind::Maximum { limit } => {
+                    format!("{path} must be at most {limit}, found {}", value())
+                }
                 Kind::ExclusiveMinimum { limit } => {
                     format!("{path} must be more than {limit}, found {}", value())
                 }
                 Kind::ExclusiveMaximum { limit } => {
                     format!("{path} must be less than {limit}, found {}", value())
                 }
-                Kind::MinLength { limit } => format!("{path} must have at least {limit} characters"),
+                Kind::MinLength { limit } => {
+                    format!("{path} must have at least {limit} characters")
+                }
                 Kind::MaxLength { limit } => format!("{path} must have at most {limit} characters"),
                 Kind::MinItems { limit } => format!("{path} must have at least {limit} items"),
                 Kind::MaxItems { limit } => format!("{path} must have at most {limit} items"),

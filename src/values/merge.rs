@@ -62,7 +62,8 @@ fn merge_by(below: &mut Vec<Node>, above: Vec<Node>, key: &str, schema: Schema<'
     let inner = schema.items();
     for item in above {
         let same = |other: &&mut Node| {
-            item.get(key).is_some() && other.get(key).map(|n| &n.value) == item.get(key).map(|n| &n.value)
+            item.get(key).is_some()
+                && other.get(key).map(|n| &n.value) == item.get(key).map(|n| &n.value)
         };
         match below.iter_mut().find(same) {
             Some(node) => merge(node, item, inner),
@@ -99,14 +100,30 @@ mod tests {
     #[test]
     fn maps_merge_nulls_delete_lists_follow_the_schema() {
         let base = json!({"a": {"x": 1, "y": 2}, "l": [1, 2], "n": null});
-        check(json!({}), base.clone(), json!({"a": {"x": 3}}),
-              json!({"a": {"x": 3, "y": 2}, "l": [1, 2], "n": null}));
-        check(json!({}), base.clone(), json!({"a": {"y": null}, "n": null, "q": {"z": null}}),
-              json!({"a": {"x": 1}, "l": [1, 2], "n": null, "q": {}}));
-        check(json!({}), base.clone(), json!({"l": [3]}),
-              json!({"a": {"x": 1, "y": 2}, "l": [3], "n": null}));
-        check(json!({"properties": {"l": {"x-wharf-merge": "append"}}}), base, json!({"l": [3]}),
-              json!({"a": {"x": 1, "y": 2}, "l": [1, 2, 3], "n": null}));
+        check(
+            json!({}),
+            base.clone(),
+            json!({"a": {"x": 3}}),
+            json!({"a": {"x": 3, "y": 2}, "l": [1, 2], "n": null}),
+        );
+        check(
+            json!({}),
+            base.clone(),
+            json!({"a": {"y": null}, "n": null, "q": {"z": null}}),
+            json!({"a": {"x": 1}, "l": [1, 2], "n": null, "q": {}}),
+        );
+        check(
+            json!({}),
+            base.clone(),
+            json!({"l": [3]}),
+            json!({"a": {"x": 1, "y": 2}, "l": [3], "n": null}),
+        );
+        check(
+            json!({"properties": {"l": {"x-wharf-merge": "append"}}}),
+            base,
+            json!({"l": [3]}),
+            json!({"a": {"x": 1, "y": 2}, "l": [1, 2, 3], "n": null}),
+        );
         check(
             json!({"properties": {"l": {"x-wharf-merge": {"by": "name"}}}}),
             json!({"l": [{"name": "a", "v": 1}, {"name": "b", "v": 2}]}),

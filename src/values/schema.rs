@@ -87,9 +87,8 @@ impl<'a> Schema<'a> {
     /// True when the value of this place must not be shown.
     #[must_use]
     pub fn is_secret(self) -> bool {
-        let says = |key| {
-            self.here.and_then(|here| here.get(key)).and_then(Node::as_bool) == Some(true)
-        };
+        let says =
+            |key| self.here.and_then(|here| here.get(key)).and_then(Node::as_bool) == Some(true);
         says("x-wharf-secret") || says("writeOnly")
     }
 }

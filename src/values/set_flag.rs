@@ -113,7 +113,11 @@ impl Parser<'_> {
                 self.at = start + offset + char.len_utf8();
                 return Token { text, start, stop: Some(char) };
             }
-            text.push(if char == '\\' { chars.next().map_or(char, |(_, next)| next) } else { char });
+            text.push(if char == '\\' {
+                chars.next().map_or(char, |(_, next)| next)
+            } else {
+                char
+            });
         }
         self.at = self.text.len();
         Token { text, start, stop: None }

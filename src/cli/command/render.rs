@@ -104,9 +104,8 @@ fn write_folder(folder: &Path, objects: &[&Object]) -> Result<usize, Failure> {
     }
     for (name, text) in &files {
         // names come from the package, and a package does not say where it writes
-        let inner = SafePath::parse(name).map_err(|error| {
-            Failure::failed(MietteDiagnostic::new(error.to_string()))
-        })?;
+        let inner = SafePath::parse(name)
+            .map_err(|error| Failure::failed(MietteDiagnostic::new(error.to_string())))?;
         let path = folder.join(inner.as_str());
         let write = || -> std::io::Result<()> {
             fs::create_dir_all(path.parent().unwrap_or(folder))?;

@@ -11,18 +11,78 @@ use std::error::Error as _;
 
 /// Names that every template knows.
 const NAMES: &[&str] = &[
-    "values", "package", "release", "target", "file", "files", "lookup", "required", "fail",
-    "range", "dict", "namespace", "loop", "true", "false", "none",
+    "values",
+    "package",
+    "release",
+    "target",
+    "file",
+    "files",
+    "lookup",
+    "required",
+    "fail",
+    "range",
+    "dict",
+    "namespace",
+    "loop",
+    "true",
+    "false",
+    "none",
 ];
 
 /// Filters that templates can use, for suggestions.
 const FILTERS: &[&str] = &[
-    "abs", "attr", "b64decode", "b64encode", "batch", "bool", "capitalize", "chain", "count",
-    "default", "dictsort", "first", "float", "format", "from_json", "from_yaml", "groupby",
-    "indent", "int", "items", "join", "last", "length", "lines", "list", "lower", "map", "max",
-    "min", "nindent", "quote", "reject", "rejectattr", "replace", "reverse", "round", "select",
-    "selectattr", "sha256", "slice", "sort", "split", "string", "sum", "title", "to_json",
-    "to_yaml", "trim", "unique", "upper", "urlencode", "zip",
+    "abs",
+    "attr",
+    "b64decode",
+    "b64encode",
+    "batch",
+    "bool",
+    "capitalize",
+    "chain",
+    "count",
+    "default",
+    "dictsort",
+    "first",
+    "float",
+    "format",
+    "from_json",
+    "from_yaml",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "nindent",
+    "quote",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "sha256",
+    "slice",
+    "sort",
+    "split",
+    "string",
+    "sum",
+    "title",
+    "to_json",
+    "to_yaml",
+    "trim",
+    "unique",
+    "upper",
+    "urlencode",
+    "zip",
 ];
 
 /// Makes a diagnostic of an error in rendering `templates`.
@@ -110,9 +170,10 @@ fn translate(
     let detail = error.detail().unwrap_or_default();
     match error.kind() {
         ErrorKind::UndefinedError => undefined(detail, trace, place, sources),
-        ErrorKind::SyntaxError | ErrorKind::BadEscape => {
-            Diagnostic::error("wharf::template::syntax", format!("the template cannot be read: {detail}"))
-        }
+        ErrorKind::SyntaxError | ErrorKind::BadEscape => Diagnostic::error(
+            "wharf::template::syntax",
+            format!("the template cannot be read: {detail}"),
+        ),
         ErrorKind::OutOfFuel => {
             Diagnostic::error("wharf::template::too_long", "the template takes too long to render")
                 .note(format!("a template may take {} steps", super::FUEL))
@@ -121,13 +182,14 @@ fn translate(
         ErrorKind::TemplateNotFound => {
             let wanted = quoted(detail, '"').or_else(|| quoted(detail, '`')).unwrap_or_default();
             let known = templates.iter().map(|template| template.name.as_str());
-            Diagnostic::error("wharf::template::not_found", format!("there is no template `{wanted}`"))
-                .note("templates and macros are named by their path below `templates/`")
-                .maybe_help(suggest::did_you_mean(&wanted, known))
+            Diagnostic::error(
+                "wharf::template::not_found",
+                format!("there is no template `{wanted}`"),
+            )
+            .note("templates and macros are named by their path below `templates/`")
+            .maybe_help(suggest::did_you_mean(&wanted, known))
         }
-        ErrorKind::UnknownFilter => {
-            unknown("filter", detail, FILTERS)
-        }
+        ErrorKind::UnknownFilter => unknown("filter", detail, FILTERS),
         ErrorKind::UnknownFunction => unknown("function", detail, NAMES),
         ErrorKind::UnknownTest => unknown("test", detail, &[]),
         ErrorKind::UnknownMethod => unknown("method", detail, &[]),
@@ -144,7 +206,10 @@ fn translate(
 
 fn unknown(what: &str, detail: &str, known: &[&str]) -> Diagnostic {
     let name = detail.split_whitespace().find(|word| {
-        !matches!(*word, "filter" | "function" | "test" | "method" | "named" | "object" | "has" | "no")
+        !matches!(
+            *word,
+            "filter" | "function" | "test" | "method" | "named" | "object" | "has" | "no"
+        )
     });
     let name = name.unwrap_or(detail).trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
     Diagnostic::error("wharf::template::unknown_name", format!("there is no {what} `{name}`"))
@@ -170,7 +235,11 @@ fn undefined(detail: &str, trace: &Trace, place: Option<Span>, sources: &Sources
     let name = expression.unwrap_or_else(|| identifier(&written).to_owned());
     let fault = Diagnostic::error(
         "wharf::template::undefined",
-        if name.is_empty() { "a value is not defined".into() } else { format!("`{name}` is not defined") },
+        if name.is_empty() {
+            "a value is not defined".into()
+        } else {
+            format!("`{name}` is not defined")
+        },
     );
     let root = name.split(['.', '[']).next().unwrap_or_default();
     fault.maybe_help(suggest::did_you_mean(root, NAMES.iter().copied()))

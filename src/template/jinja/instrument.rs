@@ -255,11 +255,8 @@ impl<'a> Rewriter<'a> {
             Some("do") => self.calls(first, end, true),
             Some("if" | "elif" | "for" | "with") => self.calls(first, end, false),
             Some("autoescape") => {
-                let span = Span::new(
-                    self.prepared.file,
-                    span.start_offset as usize,
-                    self.end_offset(end),
-                );
+                let span =
+                    Span::new(self.prepared.file, span.start_offset as usize, self.end_offset(end));
                 return Err(Diagnostic::error(
                     "wharf::template::autoescape",
                     "`autoescape` has no meaning here",
@@ -296,9 +293,8 @@ impl<'a> Rewriter<'a> {
             let start = self.callee(from, open - 1);
             if start > from {
                 let word = self.ident(start - 1);
-                let negated = word == Some("not")
-                    && start >= from + 2
-                    && self.ident(start - 2) == Some("is");
+                let negated =
+                    word == Some("not") && start >= from + 2 && self.ident(start - 2) == Some("is");
                 if self.is(start - 1, &Token::Pipe) || word == Some("is") || negated {
                     continue;
                 }
@@ -381,8 +377,8 @@ mod tests {
 
     fn check(text: &str, expected: &str) {
         let text: Arc<str> = text.into();
-        let prepared =
-            prepare(0, "t.yaml", FileId::NONE, &text, &syntax()).expect("a template without faults");
+        let prepared = prepare(0, "t.yaml", FileId::NONE, &text, &syntax())
+            .expect("a template without faults");
         let mut plain = prepared.source.clone();
         for piece in 0..prepared.pieces.len() {
             plain = plain.replace(&marker::piece(0, piece), "");
@@ -401,9 +397,15 @@ mod tests {
         check("{{ m(1) ~ 'a' }}", "{%+ do __begin(0) %}{{ (m(1)|__text) ~ 'a' }}");
         check("{{ m(1)|upper }}", "{%+ do __begin(0) %}{{ (m(1)|__text)|upper }}");
         check("{{ a|default(m(1)) }}", "{%+ do __begin(0) %}{{ a|default((m(1)|__text)) }}");
-        check("{% if not x is eq(m()) %}{% endif %}", "{% if not x is eq((m()|__text)) %}{% endif %}");
+        check(
+            "{% if not x is eq(m()) %}{% endif %}",
+            "{% if not x is eq((m()|__text)) %}{% endif %}",
+        );
         check("{% for i in range(3) %}{% endfor %}", "{% for i in range(3) %}{% endfor %}");
-        check("{% if x in (1, 2) and not (y) %}{% endif %}", "{% if x in (1, 2) and not (y) %}{% endif %}");
+        check(
+            "{% if x in (1, 2) and not (y) %}{% endif %}",
+            "{% if x in (1, 2) and not (y) %}{% endif %}",
+        );
         check("{% set x = a[0].m(1) %}", "{% set x = (a[0].m(1)|__text) %}");
         check("{{ super() }}", "{{ super() }}");
     }

@@ -73,7 +73,10 @@ fn functions(env: &mut Environment<'_>, files: &Files) {
         Ok(Value::from_pairs(found))
     });
     // compiling reaches no cluster: what is looked up is never there
-    env.add_function("lookup", |_: Rest<Value>| Value::from_pairs(BTreeMap::<String, Value>::new()));
+    env.add_function(
+        "lookup",
+        |_: Rest<Value>| Value::from_pairs(BTreeMap::<String, Value>::new()),
+    );
     env.add_function("fail", |message: &str| -> Result<Value, Error> {
         Err(raise(Diagnostic::error("wharf::template::fail", message)))
     });
@@ -103,22 +106,22 @@ fn filters(env: &mut Environment<'_>) {
         Ok::<_, Error>(text.trim_end_matches('\n').to_owned())
     });
     env.add_filter("from_json", |text: &str| {
-        let node = yaml::json::parse(text.as_bytes())
-            .map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("no JSON: {error}")))?;
+        let node = yaml::json::parse(text.as_bytes()).map_err(|error| {
+            Error::new(ErrorKind::InvalidOperation, format!("no JSON: {error}"))
+        })?;
         from_text(&node)
     });
     env.add_filter("from_yaml", |text: &str| {
-        let node = yaml::parse_text(text)
-            .map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("no YAML: {error}")))?;
+        let node = yaml::parse_text(text).map_err(|error| {
+            Error::new(ErrorKind::InvalidOperation, format!("no YAML: {error}"))
+        })?;
         from_text(&node)
     });
-    env.add_filter("b64encode", |value: Value| {
-        Ok::<_, Error>(BASE64.encode(bytes_of(&value)?))
-    });
+    env.add_filter("b64encode", |value: Value| Ok::<_, Error>(BASE64.encode(bytes_of(&value)?)));
     env.add_filter("b64decode", |text: &str| {
-        let bytes = BASE64.decode(text.trim()).map_err(|_| {
-            Error::new(ErrorKind::InvalidOperation, "the text is not valid base64")
-        })?;
+        let bytes = BASE64
+            .decode(text.trim())
+            .map_err(|_| Error::new(ErrorKind::InvalidOperation, "the text is not valid base64"))?;
         match String::from_utf8(bytes) {
             Ok(text) if marker::is_in(&text) => {
                 Err(raise(instrument::private_characters("decoded text")))

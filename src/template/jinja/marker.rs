@@ -92,7 +92,8 @@ pub(super) fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
                 piece = None;
                 return Some(Part::Value(name.parse().unwrap_or(usize::MAX)));
             }
-            piece = name.split_once('.').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+            piece =
+                name.split_once('.').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
         }
     })
 }

@@ -153,9 +153,11 @@ fn context(facts: &Facts<'_>) -> Result<Value, Diagnostics> {
         }
         let mut marked = Vec::new();
         value::marked(node, &mut marked);
-        faults.extend(marked.into_iter().map(|span| {
-            instrument::private_characters("a value").at(span, "in this value")
-        }));
+        faults.extend(
+            marked
+                .into_iter()
+                .map(|span| instrument::private_characters("a value").at(span, "in this value")),
+        );
         let path = FieldPath::root().key(name);
         names.insert(*name, value::from_node(node, &path, facts.secret));
     }
@@ -204,10 +206,8 @@ fn environment<'a>(
         env.set_auto_escape_callback(|_| AutoEscape::None);
         env.set_formatter(|out, _, value| library::print_text(out, value));
     }
-    let texts: BTreeMap<String, String> = prepared
-        .iter()
-        .map(|template| (template.name.clone(), template.source.clone()))
-        .collect();
+    let texts: BTreeMap<String, String> =
+        prepared.iter().map(|template| (template.name.clone(), template.source.clone())).collect();
     env.set_loader(move |name| Ok(texts.get(name).cloned()));
     env
 }
@@ -221,11 +221,7 @@ struct Shared<'a> {
 }
 
 impl<'a> Shared<'a> {
-    fn run(
-        &self,
-        env: &Environment<'a>,
-        at: usize,
-    ) -> Result<(String, Vec<Kept>), Diagnostics> {
+    fn run(&self, env: &Environment<'a>, at: usize) -> Result<(String, Vec<Kept>), Diagnostics> {
         let template = &self.prepared[at];
         trace::start(OUTPUT);
         let rendered = env

@@ -68,15 +68,20 @@ fn inside_a_longer_scalar_it_is_text() {
     check("a: \"{{ values.number }}\"", json!({"a": "8080"}));
     check("a: '{{ values.map }}'", json!({"a": r#"{"x":{"y":[1,"2"]}}"#}));
     check("a: |\n  one {{ values.text }}\n  two", json!({"a": "one a\n  b: c\n\ntwo"}));
-    check("a: x{{ values.number }}\nb: {{ values.octal }}{{ values.octal }}",
-          json!({"a": "x8080", "b": "01230123"}));
+    check(
+        "a: x{{ values.number }}\nb: {{ values.octal }}{{ values.octal }}",
+        json!({"a": "x8080", "b": "01230123"}),
+    );
     check("# {{ values.text }}\na: 1", json!({"a": 1}));
 }
 
 #[test]
 fn a_list_as_a_whole_document_gives_several() {
     let rendered = run("{{ values.objects }}\n---\nkind: C\n", "", &values());
-    assert_eq!(rendered, Ok(vec![json!({"kind": "A"}), json!({"kind": "B"}), json!({"kind": "C"})]));
+    assert_eq!(
+        rendered,
+        Ok(vec![json!({"kind": "A"}), json!({"kind": "B"}), json!({"kind": "C"})])
+    );
 }
 
 #[test]
@@ -90,15 +95,20 @@ fn a_macro_called_as_a_whole_gives_yaml_elsewhere_text() {
         assert_eq!(run(&template, macros, &values()), Ok(vec![expected]), "{template}");
     };
     check("a:\n    b: {{ m.labels('0123') }}", json!({"a": {"b": {"app": "0123", "port": 8080}}}));
-    check("a:\n  <<: {{ m.labels('x') }}\n  c: 1", json!({"a": {"app": "x", "port": 8080, "c": 1}}));
+    check(
+        "a:\n  <<: {{ m.labels('x') }}\n  c: 1",
+        json!({"a": {"app": "x", "port": 8080, "c": 1}}),
+    );
     check("a: {{ m.name(values.repo) }}", json!({"a": "nginx-svc"}));
     check("a: {{ m.same(values.octal) }}", json!({"a": "0123"}));
     check("a: {{ m.name(values.repo) }}.local", json!({"a": "nginx-svc.local"}));
     check("a: {{ m.name(values.repo) | upper }}", json!({"a": "NGINX-SVC"}));
     check("a: {{ m.same(values.repo) == 'nginx' }}", json!({"a": true}));
     check("a: {{ m.same(values.text) | length }}", json!({"a": 8}));
-    check("{% set n = m.name('x') %}a: {{ n ~ '!' }}\nb: {{ n }}",
-          json!({"a": "x-svc!", "b": "x-svc"}));
+    check(
+        "{% set n = m.name('x') %}a: {{ n ~ '!' }}\nb: {{ n }}",
+        json!({"a": "x-svc!", "b": "x-svc"}),
+    );
     check("{% if m.same('') %}a: 1{% else %}a: 2{% endif %}", json!({"a": 2}));
     check("a: {% call m.wrap() %}{{ values.number }}{% endcall %}", json!({"a": [8080]}));
     check("a: {{ m.same([]) }}\nb: {{ m.same([1]) }}", json!({"a": [], "b": [1]}));
@@ -106,23 +116,36 @@ fn a_macro_called_as_a_whole_gives_yaml_elsewhere_text() {
 
 #[test]
 fn captures_and_filters_see_text() {
-    check("{% set x %}{{ values.repo }}-x{% endset %}a: {{ x }}\nb: {{ x | upper }}\nc: {{ x | length }}",
-          json!({"a": "nginx-x", "b": "NGINX-X", "c": 7}));
+    check(
+        "{% set x %}{{ values.repo }}-x{% endset %}a: {{ x }}\nb: {{ x | upper }}\nc: {{ x | length }}",
+        json!({"a": "nginx-x", "b": "NGINX-X", "c": 7}),
+    );
     check("a: {% filter upper %}{{ values.repo }}{% endfilter %}", json!({"a": "NGINX"}));
     check("{% set x %}a: b{% endset %}k: {{ x }}", json!({"k": "a: b"}));
-    check("a: {{ values.map | to_json }}\nb: {{ values.repo | b64encode }}",
-          json!({"a": r#"{"x":{"y":[1,"2"]}}"#, "b": "bmdpbng="}));
-    check("a: {{ 'bmdpbng=' | b64decode }}\nb: {{ '[1, {a: 0123}]' | from_yaml }}",
-          json!({"a": "nginx", "b": [1, {"a": 83}]}));
-    check("a: {{ values.repo | sha256 | truncate(8, true, '') if false else 'x' | sha256 }}",
-          json!({"a": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"}));
-    check("a: {{ 'q' | quote }}\nb: {{ values.gone | default('d') }}", json!({"a": "\"q\"", "b": "d"}));
+    check(
+        "a: {{ values.map | to_json }}\nb: {{ values.repo | b64encode }}",
+        json!({"a": r#"{"x":{"y":[1,"2"]}}"#, "b": "bmdpbng="}),
+    );
+    check(
+        "a: {{ 'bmdpbng=' | b64decode }}\nb: {{ '[1, {a: 0123}]' | from_yaml }}",
+        json!({"a": "nginx", "b": [1, {"a": 83}]}),
+    );
+    check(
+        "a: {{ values.repo | sha256 | truncate(8, true, '') if false else 'x' | sha256 }}",
+        json!({"a": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"}),
+    );
+    check(
+        "a: {{ 'q' | quote }}\nb: {{ values.gone | default('d') }}",
+        json!({"a": "\"q\"", "b": "d"}),
+    );
 }
 
 #[test]
 fn lines_of_block_tags_leave_nothing_behind() {
-    check("a:\n  {% for x in values.list %}\n  - {{ x }}\n  {% endfor %}\nb: 1",
-          json!({"a": ["a", "b: c"], "b": 1}));
+    check(
+        "a:\n  {% for x in values.list %}\n  - {{ x }}\n  {% endfor %}\nb: 1",
+        json!({"a": ["a", "b: c"], "b": 1}),
+    );
     check("a: |\n  1\n  {% if true %}\n  2\n  {% endif %}\n  3\n", json!({"a": "1\n2\n3\n"}));
 }
 
@@ -136,26 +159,67 @@ fn fault(template: &str) -> String {
 #[test]
 fn faults_have_codes_and_suggestions() {
     for (template, expected) in [
-        ("a: {{ values.tga }}", "template::undefined: `values.tga` is not defined (did you mean `values.tag`?)"),
-        ("a: {{ values.lables.app }}", "template::undefined: `values.lables` is not defined (did you mean `values.labels`?)"),
-        ("a: {{ values.map.z | upper }}", "template::undefined: `values.map.z` is not defined (did you mean `values.map.x`?)"),
-        ("{% if values.gone %}a: 1{% endif %}", "template::undefined: `values.gone` is not defined (did you mean `values.none`?)"),
-        ("a: {{ valuse.tag }}", "template::undefined: `valuse` is not defined (did you mean `values`?)"),
+        (
+            "a: {{ values.tga }}",
+            "template::undefined: `values.tga` is not defined (did you mean `values.tag`?)",
+        ),
+        (
+            "a: {{ values.lables.app }}",
+            "template::undefined: `values.lables` is not defined (did you mean `values.labels`?)",
+        ),
+        (
+            "a: {{ values.map.z | upper }}",
+            "template::undefined: `values.map.z` is not defined (did you mean `values.map.x`?)",
+        ),
+        (
+            "{% if values.gone %}a: 1{% endif %}",
+            "template::undefined: `values.gone` is not defined (did you mean `values.none`?)",
+        ),
+        (
+            "a: {{ valuse.tag }}",
+            "template::undefined: `valuse` is not defined (did you mean `values`?)",
+        ),
         ("a: {{ tag }}", "template::undefined: `tag` is not defined"),
-        ("a: {{ values.tag | uper }}", "template::unknown_name: there is no filter `uper` (did you mean `upper`?)"),
-        ("a: {{ requird(1) }}", "template::unknown_name: there is no function `requird` (did you mean `required`?)"),
-        ("{% for x in range(100000) %}{% for y in range(100000) %}{% endfor %}{% endfor %}",
-         "template::too_long: the template takes too long to render (look for a loop that does not end)"),
-        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "template::failed: recursion limit exceeded"),
+        (
+            "a: {{ values.tag | uper }}",
+            "template::unknown_name: there is no filter `uper` (did you mean `upper`?)",
+        ),
+        (
+            "a: {{ requird(1) }}",
+            "template::unknown_name: there is no function `requird` (did you mean `required`?)",
+        ),
+        (
+            "{% for x in range(100000) %}{% for y in range(100000) %}{% endfor %}{% endfor %}",
+            "template::too_long: the template takes too long to render (look for a loop that does not end)",
+        ),
+        (
+            "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+            "template::failed: recursion limit exceeded",
+        ),
         ("{% include 'gone.j2' %}", "template::not_found: there is no template `gone.j2`"),
         ("{{ fail('no ports') }}", "template::fail: no ports"),
         ("a: {{ required(values.none, 'set none') }}", "template::required: set none"),
-        ("a: {{ file('b.conf') }}", "template::file: there is no file `files/b.conf` in the package (did you mean `a.conf`?)"),
-        ("a: {{ range }}", "template::not_a_value: a function or macro is printed (call it: add `()`)"),
-        ("a: {{ '\\ue000' }}", "template::private_character: a printed value holds a private-use character between U+E000 and U+E003"),
-        ("{% autoescape false %}{% endautoescape %}", "template::autoescape: `autoescape` has no meaning here"),
+        (
+            "a: {{ file('b.conf') }}",
+            "template::file: there is no file `files/b.conf` in the package (did you mean `a.conf`?)",
+        ),
+        (
+            "a: {{ range }}",
+            "template::not_a_value: a function or macro is printed (call it: add `()`)",
+        ),
+        (
+            "a: {{ '\\ue000' }}",
+            "template::private_character: a printed value holds a private-use character between U+E000 and U+E003",
+        ),
+        (
+            "{% autoescape false %}{% endautoescape %}",
+            "template::autoescape: `autoescape` has no meaning here",
+        ),
         ("a: {{ values.password | int }}", "template::failed: invalid operation"),
-        ("a: {{ values.x", "template::syntax: the template cannot be read: unexpected end of input, expected end of variable block"),
+        (
+            "a: {{ values.x",
+            "template::syntax: the template cannot be read: unexpected end of input, expected end of variable block",
+        ),
     ] {
         assert_eq!(fault(template), expected, "{template}");
     }
@@ -182,9 +246,11 @@ fn spans_lead_from_objects_to_templates_and_values() {
     let Output::Documents(documents) = &rendered[0].1 else { panic!("documents") };
     let places = |key: &str| -> Vec<String> {
         let node = documents[0].get(key).expect("a key");
-        sources.origins(node.span).into_iter().filter_map(|span| {
-            Some(format!("{} {}", sources.place(span)?, sources.slice(span)?))
-        }).collect()
+        sources
+            .origins(node.span)
+            .into_iter()
+            .filter_map(|span| Some(format!("{} {}", sources.place(span)?, sources.slice(span)?)))
+            .collect()
     };
     assert_eq!(places("kind"), ["t.yaml:1:7 A"]);
     assert_eq!(places("image"), ["t.yaml:2:11 values.image.name", "values.yaml:3:9 n"]);
@@ -195,13 +261,24 @@ fn any_json() -> impl Strategy<Value = Json> {
     let text = prop_oneof![
         "[ -~\n\t]{0,12}",
         "\\PC{0,8}",
-        Just("- a".to_owned()), Just("a: b".to_owned()), Just("*x".to_owned()),
-        Just("{{ x }}".to_owned()), Just("---\nkind: B".to_owned()), Just("~".to_owned()),
-        Just("<<".to_owned()), Just("!!int 3".to_owned()), Just("\"".to_owned()),
-    ].prop_filter("private characters are refused", |text: &String| !marker::is_in(text));
+        Just("- a".to_owned()),
+        Just("a: b".to_owned()),
+        Just("*x".to_owned()),
+        Just("{{ x }}".to_owned()),
+        Just("---\nkind: B".to_owned()),
+        Just("~".to_owned()),
+        Just("<<".to_owned()),
+        Just("!!int 3".to_owned()),
+        Just("\"".to_owned()),
+    ]
+    .prop_filter("private characters are refused", |text: &String| !marker::is_in(text));
     let leaf = prop_oneof![
-        Just(Json::Null), any::<bool>().prop_map(Json::from), any::<i64>().prop_map(Json::from),
-        any::<u64>().prop_map(Json::from), (-1e9f64..1e9).prop_map(Json::from), text.clone().prop_map(Json::from),
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        any::<u64>().prop_map(Json::from),
+        (-1e9f64..1e9).prop_map(Json::from),
+        text.clone().prop_map(Json::from),
     ];
     leaf.prop_recursive(3, 24, 4, move |inner| {
         prop_oneof![

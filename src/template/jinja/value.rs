@@ -62,11 +62,20 @@ pub(super) enum Refusal {
 }
 
 /// Converts a node, `secret` telling by path which parts must not be shown.
-pub(super) fn from_node(node: &Node, path: &FieldPath, secret: &dyn Fn(&FieldPath) -> bool) -> Value {
+pub(super) fn from_node(
+    node: &Node,
+    path: &FieldPath,
+    secret: &dyn Fn(&FieldPath) -> bool,
+) -> Value {
     convert(node, path, false, secret)
 }
 
-fn convert(node: &Node, path: &FieldPath, hidden: bool, secret: &dyn Fn(&FieldPath) -> bool) -> Value {
+fn convert(
+    node: &Node,
+    path: &FieldPath,
+    hidden: bool,
+    secret: &dyn Fn(&FieldPath) -> bool,
+) -> Value {
     match &node.value {
         Plain::Null => Value::from(()),
         Plain::Bool(value) => Value::from(*value),
