@@ -7,4 +7,5 @@
 pub mod control;
 pub mod events;
 pub mod node;
+pub mod runtime;
 pub mod store;

@@ -30,6 +30,19 @@ const PAGES: usize = 1000;
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Transport>);
 
+/// The manifest of an image for one platform.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    /// Digest of what the name stands for: the index, or the manifest itself.
+    pub top: Digest,
+    /// What the manifest is, and its digest.
+    pub descriptor: Descriptor,
+    /// The manifest's bytes.
+    pub bytes: Bytes,
+    /// The manifest.
+    pub manifest: Manifest,
+}
+
 /// A manifest or index as it came.
 #[derive(Clone, Debug)]
 pub struct Fetched {
@@ -140,30 +153,30 @@ impl Client {
         &self,
         reference: &Reference,
         platform: &Platform,
-    ) -> Result<(Fetched, Manifest), OciError> {
+    ) -> Result<Selected, OciError> {
         let top = self.manifest(reference).await?;
-        let index = match &top.document {
-            Document::Manifest(manifest) => {
-                let manifest = manifest.as_ref().clone();
-                return Ok((top, manifest));
+        let digest = top.descriptor.digest;
+        let fetched = match &top.document {
+            Document::Manifest(_) => top,
+            Document::Index(index) => {
+                let chosen = index.select(platform).ok_or_else(|| OciError::Platform {
+                    reference: reference.to_string(),
+                    wanted: platform.to_string(),
+                    offered: match index.platforms().as_slice() {
+                        [] => "its index names no platforms".into(),
+                        platforms => format!("it is for {}", platforms.join(", ")),
+                    },
+                })?;
+                self.manifest(&reference.repository.with_digest(chosen.digest)).await?
             }
-            Document::Index(index) => index,
         };
-        let chosen = index.select(platform).ok_or_else(|| OciError::Platform {
-            reference: reference.to_string(),
-            wanted: platform.to_string(),
-            offered: match index.platforms().as_slice() {
-                [] => "its index names no platforms".into(),
-                platforms => format!("it is for {}", platforms.join(", ")),
-            },
-        })?;
-        let inner = reference.repository.with_digest(chosen.digest);
-        let fetched = self.manifest(&inner).await?;
-        match &fetched.document {
-            Document::Manifest(manifest) => {
-                let manifest = manifest.as_ref().clone();
-                Ok((fetched, manifest))
-            }
+        match fetched.document {
+            Document::Manifest(manifest) => Ok(Selected {
+                top: digest,
+                descriptor: fetched.descriptor,
+                bytes: fetched.bytes,
+                manifest: *manifest,
+            }),
             Document::Index(_) => Err(OciError::Malformed {
                 what: format!("the index of {reference}"),
                 reason: "it names another index".into(),

@@ -20,7 +20,7 @@ mod transport;
 mod upload;
 
 pub use auth::{Credentials, Keyring};
-pub use client::{Client, Fetched, Options};
+pub use client::{Client, Fetched, Options, Selected};
 pub use download::BlobReader;
 pub use error::OciError;
 pub use manifest::{Descriptor, Index, Manifest, Platform};

@@ -1,0 +1,3 @@
+//! Runs containers: images, and what is made of them.
+
+pub mod image;
