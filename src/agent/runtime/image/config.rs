@@ -62,7 +62,7 @@ struct WireConfig {
     working_dir: Nullable<String>,
     user: Nullable<String>,
     stop_signal: Nullable<String>,
-    exposed_ports: Nullable<BTreeMap<String, serde::de::IgnoredAny>>,
+    exposed_ports: Nullable<serde_json::Map<String, serde_json::Value>>,
     labels: Nullable<BTreeMap<String, String>>,
 }
 
@@ -92,7 +92,12 @@ impl Document {
                 working_dir: config.working_dir.unwrap_or_default(),
                 user: config.user.unwrap_or_default(),
                 stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()),
-                exposed_ports: config.exposed_ports.unwrap_or_default().into_keys().collect(),
+                exposed_ports: config
+                    .exposed_ports
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|(port, _)| port)
+                    .collect(),
                 labels: config.labels.unwrap_or_default(),
             },
             diff_ids: wire.rootfs.diff_ids.unwrap_or_default(),

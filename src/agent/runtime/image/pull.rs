@@ -122,8 +122,10 @@ impl Pull<'_> {
             return Err(self.format(format!("its config is `{kind}`")));
         }
         let repository = &self.reference.repository;
-        let bytes =
-            self.client.blob_bytes(repository, &manifest.config, CONFIG_LIMIT, &Progress::none()).await?;
+        let bytes = self
+            .client
+            .blob_bytes(repository, &manifest.config, CONFIG_LIMIT, &Progress::none())
+            .await?;
         let document = Document::parse(&bytes, platform, &self.reference.to_string())?;
         if document.diff_ids.len() != manifest.layers.len() {
             return Err(self.format(format!(
@@ -225,7 +227,8 @@ impl LayerWork {
     async fn fetch(self) -> Result<Finished, ImageError> {
         let (sender, receiver) = mpsc::channel::<Piece>(AHEAD);
         let (store, diff_id) = (self.store.clone(), self.diff_id);
-        let unpacking = tokio::task::spawn_blocking(move || unpack_layer(&store, receiver, diff_id));
+        let unpacking =
+            tokio::task::spawn_blocking(move || unpack_layer(&store, receiver, diff_id));
         let mut reader = self.client.blob(&self.reference.repository, &self.blob, &self.progress);
         let downloaded = loop {
             match reader.chunk().await {
@@ -272,9 +275,7 @@ fn unpack_layer(
         Fault::Entry { entry, reason } => {
             ImageError::Entry { layer: diff_id.to_string(), entry, reason }
         }
-        Fault::Limit(reason) => {
-            ImageError::Limit { what: format!("layer {diff_id}"), reason }
-        }
+        Fault::Limit(reason) => ImageError::Limit { what: format!("layer {diff_id}"), reason },
     };
     finished.unpacked = unpack(&mut measured, &folder.join("fs"), limits).map_err(fault)?;
     let digest = measured.finish().map_err(|error| {

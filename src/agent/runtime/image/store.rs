@@ -117,7 +117,8 @@ impl ImageStore {
         }
         for left in fs::read_dir(root.join("tmp")).map_err(failed)? {
             let path = left.map_err(failed)?.path();
-            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            let removed =
+                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             if let Err(error) = removed {
                 // an image can make folders that are hard to remove; that must not stop the host
                 tracing::warn!(path = %path.display(), %error, "unfinished work cannot be removed");
@@ -187,7 +188,10 @@ impl ImageStore {
             tokio::task::spawn_blocking(move || inner.collect_now(&in_use)).await
         });
         work.await.and_then(|inner| inner).unwrap_or_else(|error| {
-            Err(ImageError::Store { what: "collect images".into(), source: io::Error::other(error) })
+            Err(ImageError::Store {
+                what: "collect images".into(),
+                source: io::Error::other(error),
+            })
         })
     }
 

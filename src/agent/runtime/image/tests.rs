@@ -3,6 +3,7 @@
 use super::stream::decompressed;
 use super::unpack::{Fault, LayerLimits, inherit, unpack};
 use crate::base::tar::{BLOCK, file_header};
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -58,7 +59,7 @@ impl Item {
     fn pax(mut self, key: &str, value: &str) -> Item {
         let rest = key.len() + value.len() + 3;
         let digits = (rest + 2).to_string().len();
-        self.pax += &format!("{} {key}={value}\n", rest + digits);
+        writeln!(self.pax, "{} {key}={value}", rest + digits).expect("memory");
         self
     }
 
@@ -89,7 +90,7 @@ fn root() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
         assert!(std::env::var_os("WHARF_CI").is_none(), "needs root");
-        eprintln!("skipped: needs root");
+        let _ = writeln!(std::io::stderr(), "skipped: needs root");
     }
     is_root
 }
@@ -142,7 +143,9 @@ fn owners_modes_times_links_and_attributes_are_kept() {
         item(b'6', "pipe", "").mode(0o600),
         item(b'3', "null", "").device(1, 3).mode(0o666),
         file("deep/er/file", "x").pax("mtime", "1000000000.5").pax("uid", "3000000"),
-        file("attr", "x").pax("SCHILY.xattr.user.a", "b").pax("SCHILY.xattr.trusted.overlay.opaque", "y"),
+        file("attr", "x")
+            .pax("SCHILY.xattr.user.a", "b")
+            .pax("SCHILY.xattr.trusted.overlay.opaque", "y"),
         file("again", "one"),
         file("again", "two"),
         file("/abs", "x"),
@@ -158,7 +161,10 @@ fn owners_modes_times_links_and_attributes_are_kept() {
     assert!(stat("pipe").file_type().is_fifo());
     assert!(stat("null").file_type().is_char_device());
     assert_eq!(stat("null").mode() & 0o777, 0o666);
-    assert_eq!((stat("deep/er/file").uid(), stat("deep/er/file").mtime()), (3_000_000, 1_000_000_000));
+    assert_eq!(
+        (stat("deep/er/file").uid(), stat("deep/er/file").mtime()),
+        (3_000_000, 1_000_000_000)
+    );
     assert_eq!(stat("deep").mode() & 0o7777, 0o755);
     assert_eq!(xattr(&base.join("attr"), "user.a").as_deref(), Some(&b"b"[..]));
     assert_eq!(xattr(&base.join("attr"), "trusted.overlay.opaque"), None);
@@ -281,7 +287,8 @@ fn implied_folders_look_as_below() {
     }
     let (lower, upper) = (place(), place());
     apply(lower.path(), vec![folder("tmp/").mode(0o1777).owner(3, 4)]).expect("a layer");
-    let unpacked = apply(upper.path(), vec![file("tmp/x", ""), file("new/x", "")]).expect("a layer");
+    let unpacked =
+        apply(upper.path(), vec![file("tmp/x", ""), file("new/x", "")]).expect("a layer");
     assert_eq!(unpacked.implied, [b"tmp".to_vec(), b"new".to_vec()]);
     let (below, above) = (lower.path().join("fs"), upper.path().join("fs"));
     inherit(&above, &unpacked.implied, &[&below]).expect("inherited");

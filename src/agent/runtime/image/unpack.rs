@@ -74,8 +74,9 @@ pub(super) fn unpack(
     limits: &LayerLimits,
 ) -> Result<Unpacked, Fault> {
     let io = |error: Errno| Fault::Tar(TarError::Io(error.into()));
-    let root = rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(io)?;
+    let root =
+        rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(io)?;
     let mut layer = Layer {
         root,
         parent: None,
@@ -101,12 +102,17 @@ pub(super) fn unpack(
         }
         layer.add(&entry, &mut reader).map_err(|refusal| match refusal {
             Refusal::Reason(reason) => Fault::Entry { entry: entry.display(), reason },
-            Refusal::Io(error) if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Swollen>) => {
+            Refusal::Io(error)
+                if error
+                    .get_ref()
+                    .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Swollen>) =>
+            {
                 too_many_bytes(limits)
             }
-            Refusal::Io(error) => {
-                Fault::Entry { entry: entry.display(), reason: format!("cannot be created: {error}") }
-            }
+            Refusal::Io(error) => Fault::Entry {
+                entry: entry.display(),
+                reason: format!("cannot be created: {error}"),
+            },
             Refusal::Source(error) => fault(TarError::Io(error), limits),
         })?;
     }
@@ -117,7 +123,9 @@ pub(super) fn unpack(
 fn fault(error: TarError, limits: &LayerLimits) -> Fault {
     match &error {
         TarError::Io(inner)
-            if inner.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Swollen>) =>
+            if inner
+                .get_ref()
+                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Swollen>) =>
         {
             too_many_bytes(limits)
         }
@@ -136,7 +144,8 @@ pub(super) fn inherit(folder: &Path, implied: &[Vec<u8>], below: &[&Path]) -> io
         rustix::fs::open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
     };
     let own = open(folder)?;
-    let lower: Vec<OwnedFd> = below.iter().rev().map(|root| open(root)).collect::<Result<_, _>>()?;
+    let lower: Vec<OwnedFd> =
+        below.iter().rev().map(|root| open(root)).collect::<Result<_, _>>()?;
     for path in implied {
         for root in &lower {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY;
@@ -203,7 +212,7 @@ impl Layer {
             return match entry.kind {
                 Kind::Directory => {
                     let root = resolve(&self.root, b"", OFlags::RDONLY | OFlags::DIRECTORY)?;
-                    self.describe(&root, entry)?;
+                    describe(&root, entry)?;
                     self.times.push((Vec::new(), times(entry)));
                     Ok(())
                 }
@@ -221,7 +230,7 @@ impl Layer {
             return self.hide(parent, hidden);
         }
         let mut opaque = false;
-        if entry.kind != Kind::HardLink || self.link_target(entry)? != path {
+        if entry.kind != Kind::HardLink || link_target(entry)? != path {
             opaque = self.make_room(parent, name, &path, entry.kind)?;
         }
         match entry.kind {
@@ -244,7 +253,8 @@ impl Layer {
         entry: &Entry,
         content: &mut impl Read,
     ) -> Result<(), Refusal> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let folder = self.folder_of(parent)?;
         let file = rustix::fs::openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?;
         let mut file = std::fs::File::from(file);
@@ -262,7 +272,7 @@ impl Layer {
                 Err(error) => return Err(Refusal::Source(error)),
             }
         }
-        self.describe(&file, entry)?;
+        describe(&file, entry)?;
         rustix::fs::futimens(&file, &times(entry))?;
         Ok(())
     }
@@ -282,7 +292,7 @@ impl Layer {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let folder = rustix::fs::openat(above, name, flags, Mode::empty())?;
-        self.describe(&folder, entry)?;
+        describe(&folder, entry)?;
         if opaque {
             set_opaque(&folder)?;
         }
@@ -297,11 +307,16 @@ impl Layer {
         path: &[u8],
         entry: &Entry,
     ) -> Result<(), Refusal> {
-        let target = self.link_target(entry)?;
+        let target = link_target(entry)?;
         if target == path {
             return Ok(());
         }
-        let missing = || format!("is a hard link to `{}`, which this layer does not have", printable(&entry.link));
+        let missing = || {
+            format!(
+                "is a hard link to `{}`, which this layer does not have",
+                printable(&entry.link)
+            )
+        };
         let (above, base) = split(&target).ok_or_else(missing)?;
         let from = resolve(&self.root, above, OFlags::PATH | OFlags::DIRECTORY);
         let from = from.map_err(|_| Refusal::Reason(missing()))?;
@@ -311,12 +326,6 @@ impl Layer {
             Err(Errno::NOENT | Errno::NOTDIR) => Err(missing().into()),
             Err(error) => Err(error.into()),
         }
-    }
-
-    fn link_target(&self, entry: &Entry) -> Result<Vec<u8>, Refusal> {
-        clean(&entry.link).map_err(|_| {
-            Refusal::Reason(format!("is a hard link to `{}`, out of the layer", printable(&entry.link)))
-        })
     }
 
     fn node(&mut self, parent: &[u8], name: &[u8], entry: &Entry) -> Result<(), Refusal> {
@@ -419,7 +428,8 @@ impl Layer {
             above = match resolve(&self.root, whole, flags) {
                 Ok(folder) => folder,
                 Err(Errno::NOENT) => {
-                    match rustix::fs::mkdirat(&above, &path[start..end], Mode::from_raw_mode(0o755)) {
+                    match rustix::fs::mkdirat(&above, &path[start..end], Mode::from_raw_mode(0o755))
+                    {
                         Ok(()) => {}
                         Err(Errno::EXIST) => {
                             return Err("lies below a symbolic link that leads nowhere".into());
@@ -440,27 +450,13 @@ impl Layer {
         Ok(above)
     }
 
-    /// Owner, mode and attributes of an open file or folder. The mode comes after the owner:
-    /// changing that clears setuid.
-    fn describe(&self, file: impl AsFd, entry: &Entry) -> Result<(), Refusal> {
-        let (user, group) = owner(entry)?;
-        rustix::fs::fchown(&file, Some(user), Some(group))?;
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(entry.mode))?;
-        for (name, value) in &entry.xattrs {
-            if !is_kept(name) {
-                continue;
-            }
-            match rustix::fs::fsetxattr(&file, &**name, value, XattrFlags::empty()) {
-                // file systems without user attributes or ACLs are many; capabilities must be kept
-                Err(Errno::NOTSUP) if name != b"security.capability" => {}
-                result => result?,
-            }
-        }
-        Ok(())
-    }
-
     /// The same for what cannot be opened: links, devices and pipes.
-    fn describe_by_name(&mut self, parent: &[u8], name: &[u8], entry: &Entry) -> Result<(), Refusal> {
+    fn describe_by_name(
+        &mut self,
+        parent: &[u8],
+        name: &[u8],
+        entry: &Entry,
+    ) -> Result<(), Refusal> {
         let (user, group) = owner(entry)?;
         let folder = self.folder_of(parent)?;
         let here = AtFlags::SYMLINK_NOFOLLOW;
@@ -481,6 +477,32 @@ impl Layer {
             }
         }
     }
+}
+
+/// What a hard link names, when that can be in the layer.
+fn link_target(entry: &Entry) -> Result<Vec<u8>, Refusal> {
+    clean(&entry.link).map_err(|_| {
+        Refusal::Reason(format!("is a hard link to `{}`, out of the layer", printable(&entry.link)))
+    })
+}
+
+/// Owner, mode and attributes of an open file or folder. The mode comes after the owner:
+/// changing that clears setuid.
+fn describe(file: impl AsFd, entry: &Entry) -> Result<(), Refusal> {
+    let (user, group) = owner(entry)?;
+    rustix::fs::fchown(&file, Some(user), Some(group))?;
+    rustix::fs::fchmod(&file, Mode::from_raw_mode(entry.mode))?;
+    for (name, value) in &entry.xattrs {
+        if !is_kept(name) {
+            continue;
+        }
+        match rustix::fs::fsetxattr(&file, &**name, value, XattrFlags::empty()) {
+            // file systems without user attributes or ACLs are many; capabilities must be kept
+            Err(Errno::NOTSUP) if name != b"security.capability" => {}
+            result => result?,
+        }
+    }
+    Ok(())
 }
 
 /// Opens a path below `root`, which no symbolic link on the way can leave.
