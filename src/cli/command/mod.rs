@@ -15,7 +15,7 @@ pub enum Command {
     /// Write the manual pages to a folder
     Man(man::Args),
     /// Render a source to Kubernetes objects
-    Render(render::Args),
+    Render(Box<render::Args>),
 }
 
 impl Command {
