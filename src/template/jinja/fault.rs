@@ -254,7 +254,8 @@ fn identifier(text: &str) -> &str {
 
 fn last_name(path: &str) -> &str {
     let name = path.rsplit('.').next().unwrap_or(path);
-    name.rsplit_once('[').map_or(name, |(_, key)| key.trim_end_matches(']').trim_matches(['"', '\'']))
+    name.rsplit_once('[')
+        .map_or(name, |(_, key)| key.trim_end_matches(']').trim_matches(['"', '\'']))
 }
 
 fn missing_key(miss: &Miss) -> Diagnostic {
