@@ -1,5 +1,6 @@
 //! All integration tests, as one binary that links once.
 
 mod schemas;
+mod runtime;
 mod tidy;
 mod yaml_vectors;

@@ -13,6 +13,10 @@ use std::process::ExitCode;
 /// Runs the command that the process's arguments name.
 #[must_use]
 pub fn main() -> ExitCode {
+    #[cfg(all(feature = "agent", target_os = "linux"))]
+    if let Some(code) = crate::agent::runtime::helper_process() {
+        return code;
+    }
     let args = match args::Cli::try_parse() {
         Ok(args) => args,
         Err(error) => {

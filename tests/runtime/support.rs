@@ -1,0 +1,202 @@
+//! A runtime of its own for each test, and the check that nothing of it stays on the host.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use wharf::agent::runtime::{
+    ContainerSpec, ExitStatus, NetworkConfig, Root, Runtime, RuntimeConfig, Sandbox, SandboxSpec,
+};
+
+const BUSYBOX: &str = "/bin/busybox";
+
+/// A runtime below a temporary folder, with a bridge, table and subnet that no other test has.
+pub(crate) struct Host {
+    pub(crate) runtime: Runtime,
+    pub(crate) folder: tempfile::TempDir,
+    number: u32,
+}
+
+/// The reason why no container can run here.
+fn hindrance() -> Option<&'static str> {
+    if !rustix::process::geteuid().is_root() {
+        return Some("containers need root");
+    }
+    if !Path::new(BUSYBOX).exists() {
+        return Some("/bin/busybox is not there");
+    }
+    None
+}
+
+/// Runs a test on a host of its own, and checks that it leaves nothing.
+pub(crate) fn on_a_host<F: Future<Output = ()>>(test: impl FnOnce(Host) -> F) {
+    if let Some(reason) = hindrance() {
+        assert!(std::env::var_os("WHARF_CI").is_none(), "cannot be skipped here: {reason}");
+        eprintln!("skipped: {reason}");
+        return;
+    }
+    let threads = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("threads");
+    threads.block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        make_root(folder.path());
+        let number = number();
+        let config = config(folder.path(), number);
+        let runtime = Runtime::open(config).await.unwrap_or_else(|error| panic!("{}", error.chain()));
+        let kept = runtime.clone();
+        let path = folder.path().to_owned();
+        let host = Host { runtime, folder, number };
+        let place = host.folder.path().to_owned();
+        let guard = Guard(kept.clone());
+        test(host).await;
+        drop(guard);
+        kept.shut_down().await.unwrap_or_else(|error| panic!("{}", error.chain()));
+        let _ = place;
+        nothing_stays(&path, number);
+    });
+}
+
+/// Cleans up when a test fails, so that its containers do not run on.
+struct Guard(Runtime);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let runtime = self.0.clone();
+            tokio::task::block_in_place(|| {
+                let _ = tokio::runtime::Handle::current().block_on(runtime.shut_down());
+            });
+        }
+    }
+}
+
+impl Host {
+    pub(crate) async fn reopen(&self) -> Runtime {
+        let config = config(self.folder.path(), self.number);
+        Runtime::open(config).await.unwrap_or_else(|error| panic!("{}", error.chain()))
+    }
+
+    pub(crate) async fn sandbox(&self, id: &str) -> Sandbox {
+        let spec = SandboxSpec {
+            id: id.to_owned(),
+            namespace: "default".to_owned(),
+            name: id.to_owned(),
+            hostname: id.to_owned(),
+            resolv_conf: "nameserver 10.0.0.10\n".to_owned(),
+            ..SandboxSpec::default()
+        };
+        self.runtime
+            .create_sandbox(&spec)
+            .await
+            .unwrap_or_else(|error| panic!("{}", error.chain()))
+    }
+
+    /// A container that runs a shell script.
+    pub(crate) fn script(&self, sandbox: &str, id: &str, script: &str) -> ContainerSpec {
+        ContainerSpec {
+            id: id.to_owned(),
+            sandbox: sandbox.to_owned(),
+            name: id.to_owned(),
+            root: Root::Layers(vec![self.folder.path().join("layer")]),
+            args: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
+            log_path: Some(self.log(id)),
+            ..ContainerSpec::default()
+        }
+    }
+
+    pub(crate) fn log(&self, id: &str) -> PathBuf {
+        self.folder.path().join("logs").join(format!("{id}.log"))
+    }
+
+    /// What a container has put out, without the log's own columns.
+    pub(crate) fn output(&self, id: &str) -> String {
+        let text = fs::read_to_string(self.log(id)).unwrap_or_default();
+        text.lines().filter_map(|line| line.splitn(4, ' ').nth(3)).fold(
+            String::new(),
+            |all, line| all + line + "\n",
+        )
+    }
+
+    pub(crate) async fn start(&self, spec: &ContainerSpec) {
+        self.runtime
+            .start_container(spec)
+            .await
+            .unwrap_or_else(|error| panic!("{}", error.chain()));
+    }
+
+    /// Runs a container to its end and gives the exit status and output.
+    pub(crate) async fn run(&self, spec: &ContainerSpec) -> (ExitStatus, String) {
+        self.start(spec).await;
+        let wait = tokio::time::timeout(Duration::from_secs(20), self.runtime.wait(&spec.id));
+        let status = wait.await.expect("it ends").expect("an exit status");
+        (status, self.output(&spec.id))
+    }
+
+    pub(crate) fn service_ip(&self, last: u8) -> std::net::Ipv4Addr {
+        let third = u8::try_from(self.number).expect("a small number");
+        std::net::Ipv4Addr::new(10, 231, third, last)
+    }
+
+    pub(crate) fn node_port(&self) -> u16 {
+        30_000 + u16::try_from(self.number).expect("a small number")
+    }
+}
+
+fn number() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    (std::process::id() * 37 + NEXT.fetch_add(1, Ordering::Relaxed)) % 250
+}
+
+fn config(folder: &Path, number: u32) -> RuntimeConfig {
+    RuntimeConfig {
+        root: folder.join("root"),
+        run_dir: folder.join("run"),
+        cgroup_parent: format!("/wharf-test-{number}"),
+        program: PathBuf::from(env!("CARGO_BIN_EXE_wharf")),
+        network: NetworkConfig {
+            bridge: format!("wharft{number}"),
+            table: format!("wharf-test-{number}"),
+            pod_subnet: format!("10.230.{number}.0/24").parse().expect("a subnet"),
+            service_subnet: Some(format!("10.231.{number}.0/24").parse().expect("a subnet")),
+        },
+    }
+}
+
+/// A layer with busybox and a few accounts.
+fn make_root(folder: &Path) {
+    let layer = folder.join("layer");
+    for name in ["bin", "etc", "tmp", "home", "proc", "sys", "dev"] {
+        fs::create_dir_all(layer.join(name)).expect("a folder");
+    }
+    fs::copy(BUSYBOX, layer.join("bin/busybox")).expect("busybox");
+    for name in [
+        "sh", "echo", "cat", "id", "ls", "sleep", "env", "hostname", "mount", "unshare", "touch",
+        "grep", "nc", "tcpsvd", "udpsvd", "kill", "true", "false", "chroot", "head", "seq", "dd",
+        "stat", "pwd", "ip", "tty", "stty", "printf", "wc", "yes", "mknod", "date", "su",
+    ] {
+        std::os::unix::fs::symlink("busybox", layer.join("bin").join(name)).expect("a link");
+    }
+    fs::write(layer.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home:/bin/sh\n")
+        .expect("accounts");
+    fs::write(layer.join("etc/group"), "root:x:0:\napp:x:1001:\nextra:x:1002:app\n").expect("groups");
+}
+
+fn nothing_stays(folder: &Path, number: u32) {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
+    let stays: Vec<&str> =
+        mounts.lines().filter(|line| line.contains(&folder.display().to_string())).collect();
+    assert!(stays.is_empty(), "mounts stay: {stays:#?}");
+    assert!(!Path::new("/sys/class/net").join(format!("wharft{number}")).exists(), "the bridge stays");
+    for tree in fs::read_dir("/sys/fs/cgroup").expect("control groups").flatten() {
+        let group = tree.path().join(format!("wharf-test-{number}"));
+        assert!(!group.exists(), "{} stays", group.display());
+    }
+    let left: BTreeMap<_, _> = ["run/containers", "run/sandboxes", "root/containers"]
+        .map(|name| (name, fs::read_dir(folder.join(name)).map_or(0, Iterator::count)))
+        .into();
+    assert!(left.values().all(|count| *count == 0), "files stay: {left:?}");
+}
