@@ -1,6 +1,6 @@
 //! All integration tests, as one binary that links once.
 
-mod schemas;
 mod runtime;
+mod schemas;
 mod tidy;
 mod yaml_vectors;

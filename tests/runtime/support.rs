@@ -46,7 +46,8 @@ pub(crate) fn on_a_host<F: Future<Output = ()>>(test: impl FnOnce(Host) -> F) {
         make_root(folder.path());
         let number = number();
         let config = config(folder.path(), number);
-        let runtime = Runtime::open(config).await.unwrap_or_else(|error| panic!("{}", error.chain()));
+        let runtime =
+            Runtime::open(config).await.unwrap_or_else(|error| panic!("{}", error.chain()));
         let kept = runtime.clone();
         let path = folder.path().to_owned();
         let host = Host { runtime, folder, number };
@@ -89,10 +90,7 @@ impl Host {
             resolv_conf: "nameserver 10.0.0.10\n".to_owned(),
             ..SandboxSpec::default()
         };
-        self.runtime
-            .create_sandbox(&spec)
-            .await
-            .unwrap_or_else(|error| panic!("{}", error.chain()))
+        self.runtime.create_sandbox(&spec).await.unwrap_or_else(|error| panic!("{}", error.chain()))
     }
 
     /// A container that runs a shell script.
@@ -115,10 +113,9 @@ impl Host {
     /// What a container has put out, without the log's own columns.
     pub(crate) fn output(&self, id: &str) -> String {
         let text = fs::read_to_string(self.log(id)).unwrap_or_default();
-        text.lines().filter_map(|line| line.splitn(4, ' ').nth(3)).fold(
-            String::new(),
-            |all, line| all + line + "\n",
-        )
+        text.lines()
+            .filter_map(|line| line.splitn(4, ' ').nth(3))
+            .fold(String::new(), |all, line| all + line + "\n")
     }
 
     pub(crate) async fn start(&self, spec: &ContainerSpec) {
@@ -180,9 +177,13 @@ fn make_root(folder: &Path) {
     ] {
         std::os::unix::fs::symlink("busybox", layer.join("bin").join(name)).expect("a link");
     }
-    fs::write(layer.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home:/bin/sh\n")
-        .expect("accounts");
-    fs::write(layer.join("etc/group"), "root:x:0:\napp:x:1001:\nextra:x:1002:app\n").expect("groups");
+    fs::write(
+        layer.join("etc/passwd"),
+        "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home:/bin/sh\n",
+    )
+    .expect("accounts");
+    fs::write(layer.join("etc/group"), "root:x:0:\napp:x:1001:\nextra:x:1002:app\n")
+        .expect("groups");
 }
 
 fn nothing_stays(folder: &Path, number: u32) {
@@ -190,7 +191,10 @@ fn nothing_stays(folder: &Path, number: u32) {
     let stays: Vec<&str> =
         mounts.lines().filter(|line| line.contains(&folder.display().to_string())).collect();
     assert!(stays.is_empty(), "mounts stay: {stays:#?}");
-    assert!(!Path::new("/sys/class/net").join(format!("wharft{number}")).exists(), "the bridge stays");
+    assert!(
+        !Path::new("/sys/class/net").join(format!("wharft{number}")).exists(),
+        "the bridge stays"
+    );
     for tree in fs::read_dir("/sys/fs/cgroup").expect("control groups").flatten() {
         let group = tree.path().join(format!("wharf-test-{number}"));
         assert!(!group.exists(), "{} stays", group.display());

@@ -19,9 +19,7 @@ pub use user::User;
 pub(super) use exec::{exec, exec_stream, main as exec_main};
 pub(super) use shim::{STARTED, main as shim_main};
 pub(super) use spec::Surroundings;
-pub(super) use state::{
-    Folder, Record, UNKNOWN_CODE, read_json, write_json, write_whole,
-};
+pub(super) use state::{Folder, Record, UNKNOWN_CODE, read_json, write_json, write_whole};
 
 use super::error::RuntimeError;
 
