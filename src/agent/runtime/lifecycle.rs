@@ -26,8 +26,6 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
 
@@ -131,8 +129,10 @@ impl Runtime {
             });
         }
         let _ = shim.wait().await;
-        if word.is_empty() {
-            word = fs::read_to_string(folder.path("shim.log")).unwrap_or_default();
+        // libcontainer says what was attempted; why it failed stands only in what it logs
+        let log = fs::read_to_string(folder.path("shim.log")).unwrap_or_default();
+        if let Some(last) = log.lines().rfind(|line| !line.trim().is_empty()) {
+            word = if word.is_empty() { last.to_owned() } else { format!("{word} ({last})") };
         }
         let word = word.trim();
         Err(if word.is_empty() { "the shim ended without a word" } else { word }.to_owned())
@@ -426,7 +426,7 @@ pub(super) fn watch_found(runtime: &Runtime, id: &str) {
             && let Some(pid) = Pid::from_raw(noted.shim.pid)
             && let Ok(pidfd) = rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK)
             && noted.shim.is_alive()
-            && let Ok(pidfd) = AsyncFd::with_interest(pidfd, Interest::READABLE)
+            && let Ok(pidfd) = sys::readable(pidfd)
         {
             let _ = pidfd.readable().await;
         }

@@ -2,11 +2,13 @@
 //!
 //! Everything else about the kernel goes through `rustix`, whose functions are safe.
 
-use rustix::fd::{AsFd, AsRawFd};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::process::{Pid, Signal};
 use rustix::thread::UnshareFlags;
 use seccompiler::sock_filter;
 use std::io;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Moves the calling thread into new namespaces of the given kinds.
 ///
@@ -64,6 +66,14 @@ pub(super) fn set_standard(stream: Standard, fd: impl AsFd) -> io::Result<()> {
     // replacing one closes nothing that somebody owns.
     let result = unsafe { libc::dup2(fd.as_fd().as_raw_fd(), stream as libc::c_int) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Lets tokio wait for a descriptor to become readable.
+pub(super) fn readable(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` is the one owner of its descriptor and always gives the same one, so the
+    // registration cannot come to mean another file.
+    unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }
+        .map_err(|error| error.into_parts().1)
 }
 
 /// Installs a seccomp filter for the calling thread and everything it starts.

@@ -4,6 +4,7 @@
 //! waits for inotify events of the log's folder, and reads a renamed file to its end before it
 //! goes on with the new one.
 
+use super::super::sys;
 use super::Stream;
 use super::write::rotated;
 use bytes::Bytes;
@@ -287,7 +288,7 @@ impl Watch {
             | inotify::WatchFlags::MOVED_TO;
         let folder = path.parent().unwrap_or(Path::new("/"));
         inotify::add_watch(&fd, folder, events)?;
-        Ok(Watch(AsyncFd::new(fd)?))
+        Ok(Watch(sys::readable(fd)?))
     }
 
     async fn wait(&self) -> io::Result<()> {

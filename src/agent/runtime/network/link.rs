@@ -89,7 +89,8 @@ pub(super) fn add_pair(
         .bytes(ADDRESS, &hardware(address))
         .host(MTU, mtu)
         .host(NETNS_FD, netns);
-    let peer = Attributes([&link_header(0, true)[..], &peer.0].concat());
+    // it starts later: a veth without its other half refuses
+    let peer = Attributes([&link_header(0, false)[..], &peer.0].concat());
     let info = Attributes::default()
         .text(INFO_KIND, "veth")
         .nest(INFO_DATA, &Attributes::default().bytes(VETH_PEER, &peer.0));
