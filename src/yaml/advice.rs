@@ -59,12 +59,7 @@ impl Place<'_> {
                     .at(key, "expected `key: value`")
                     .maybe_help(self.colon_help(key))
             }
-            "mapping values are not allowed in this context" => error(
-                "wharf::yaml::nested_colon",
-                "a second `: ` in one line, or a key at a wrong place",
-            )
-            .at(here, "this `:` makes a map where none can stand")
-            .help("quote the text if the `: ` is part of it; else check the indentation"),
+            "mapping values are not allowed in this context" => self.nested_colon(here),
             "found character that cannot start any token" => self.bad_start(here),
             "found a tab character where an indentation space is expected"
             | "found a tab character that violates indentation" => Self::tab(here),
@@ -81,6 +76,18 @@ impl Place<'_> {
                 diagnostic.maybe_help(self.syntax_help(here))
             }
         }
+    }
+
+    fn nested_colon(&self, here: Span) -> Diagnostic {
+        if let Some((line, help)) = self.colon_without_space_above(here) {
+            return Diagnostic::error("wharf::yaml::missing_colon", "a key has no `:` after it")
+                .at(line, "expected `key: value`")
+                .help(help);
+        }
+        let message = "a second `: ` in one line, or a key at a wrong place";
+        Diagnostic::error("wharf::yaml::nested_colon", message)
+            .at(here, "this `:` makes a map where none can stand")
+            .help("quote the text if the `: ` is part of it; else check the indentation")
     }
 
     fn unclosed(&self, open: char, close: char, began: Option<Span>) -> Diagnostic {
@@ -144,8 +151,19 @@ impl Place<'_> {
     fn colon_help(&self, key: Span) -> Option<String> {
         let line = self.text.get(key.start as usize..key.end as usize)?;
         let (name, value) = line.split_once(':')?;
-        (!value.is_empty() && !value.starts_with("//") && !name.contains(' '))
+        (!value.is_empty() && !value.starts_with([' ', '/']) && !name.contains(' '))
             .then(|| format!("put a space after the colon: `{name}: {value}`"))
+    }
+
+    /// The line before, when it looks like `key:value`: it and this line are one text then.
+    fn colon_without_space_above(&self, here: Span) -> Option<(Span, String)> {
+        let (before, _) = self.text.get(..here.start as usize)?.rsplit_once('\n')?;
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let start = start + (before.len() - start - before[start..].trim_start().len());
+        let offset = |at| u32::try_from(at).unwrap_or(u32::MAX);
+        let end = start + before[start..].trim_end().len();
+        let span = Span { file: self.file, start: offset(start), end: offset(end) };
+        Some((span, self.colon_help(span)?))
     }
 
     fn opens_quote(&self, began: Option<Span>) -> bool {

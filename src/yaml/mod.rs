@@ -22,6 +22,8 @@ mod resolve;
 mod scan;
 mod serde;
 pub mod substitute;
+#[cfg(test)]
+mod tests;
 mod timestamp;
 
 pub use map::{Entry, Map};
