@@ -199,6 +199,16 @@ impl Type {
         })
     }
 
+    /// The whole name of the definition that this type refers to, such as
+    /// `io.k8s.api.core.v1.PodSpec`.
+    #[must_use]
+    pub fn name(&self) -> Option<&'static str> {
+        match &self.shape {
+            Shape::Reference(definition) => Some(definition.name()),
+            _ => None,
+        }
+    }
+
     /// What the value may be.
     #[must_use]
     pub fn kind(&self) -> Kind {

@@ -3,7 +3,7 @@
 //! Only the writer changes it, in one step per batch, under the write lock. Readers hold the read
 //! lock for as long as it takes to clone some `Arc`s.
 
-use super::watch::{Change, Event};
+use super::watch::{Change, Event, Expired};
 use super::{Key, Resource, Stored};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, RwLock, RwLockReadGuard};
@@ -109,6 +109,39 @@ impl Shared {
     ) -> (Vec<Arc<Stored>>, u64) {
         let state = self.read();
         (state.range(resource, namespace).cloned().collect(), state.revision)
+    }
+
+    /// The objects as they were at a revision: what happened since is taken back.
+    pub(super) fn list_at(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        revision: u64,
+    ) -> Result<Vec<Arc<Stored>>, Expired> {
+        let state = self.read();
+        let oldest = state.floor(resource);
+        if revision < oldest {
+            return Err(Expired { from: revision, oldest });
+        }
+        let objects = state.range(resource, namespace).cloned();
+        let Some(window) = state.window(resource) else { return Ok(objects.collect()) };
+        let first = window.events.partition_point(|(_, event)| event.object.revision <= revision);
+        if first == window.events.len() {
+            return Ok(objects.collect());
+        }
+        let mut then: BTreeMap<Key, Arc<Stored>> =
+            objects.map(|stored| (stored.key.clone(), stored)).collect();
+        for (_, event) in window.events.range(first..).rev() {
+            let key = &event.object.key;
+            if namespace.is_some_and(|namespace| key.namespace != namespace) {
+                continue;
+            }
+            match &event.previous {
+                Some(previous) => then.insert(key.clone(), Arc::clone(previous)),
+                None => then.remove(key),
+            };
+        }
+        Ok(then.into_values().collect())
     }
 
     pub(super) fn count(&self, resource: &Resource, namespace: Option<&str>) -> usize {

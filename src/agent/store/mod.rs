@@ -200,6 +200,19 @@ impl Store {
         self.shared.list(resource, namespace)
     }
 
+    /// The objects as they were at a revision.
+    ///
+    /// # Errors
+    /// When what came after that revision is no longer known.
+    pub fn list_at(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        revision: u64,
+    ) -> Result<Vec<Arc<Stored>>, Expired> {
+        self.shared.list_at(resource, namespace, revision)
+    }
+
     /// How many objects of a resource there are, in all namespaces or in one.
     pub fn count(&self, resource: &Resource, namespace: Option<&str>) -> usize {
         self.shared.count(resource, namespace)

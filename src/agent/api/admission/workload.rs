@@ -1,0 +1,122 @@
+//! Deployments and `ReplicaSets`.
+
+use super::{PLAIN_RULES, Rules, default, keep, pod};
+use crate::agent::api::fault::Faults;
+use crate::object::selector::Selector;
+use crate::yaml::Node;
+
+pub(crate) static DEPLOYMENT: Rules = Rules {
+    default: fill_deployment,
+    create: |object| object.set("status", Node::map()),
+    update: |new, old| keep(new, old, "status"),
+    validate,
+    validate_update,
+    ..PLAIN_RULES
+};
+
+pub(crate) static REPLICA_SET: Rules = Rules {
+    default: fill,
+    create: |object| {
+        object.set("status", Node::map());
+        object.set_at(&["status", "replicas"], 0);
+    },
+    update: |new, old| keep(new, old, "status"),
+    validate,
+    validate_update,
+    ..PLAIN_RULES
+};
+
+fn fill(object: &mut Node) {
+    default(object, "spec", Node::map());
+    let spec = object.get_mut("spec").expect("it was set just above");
+    default(spec, "replicas", 1);
+    if let Some(template) = spec.get_mut("template") {
+        default(template, "metadata", Node::map());
+        default(template, "spec", Node::map());
+        pod::fill(template.get_mut("spec").expect("it was set just above"));
+    }
+}
+
+fn fill_deployment(object: &mut Node) {
+    fill(object);
+    let spec = object.get_mut("spec").expect("it was set just above");
+    default(spec, "revisionHistoryLimit", 10);
+    default(spec, "progressDeadlineSeconds", 600);
+    default(spec, "strategy", Node::map());
+    let strategy = spec.get_mut("strategy").expect("it was set just above");
+    default(strategy, "type", "RollingUpdate");
+    if strategy.str_at(&["type"]) == Some("RollingUpdate") {
+        default(strategy, "rollingUpdate", Node::map());
+        let rolling = strategy.get_mut("rollingUpdate").expect("it was set just above");
+        default(rolling, "maxUnavailable", "25%");
+        default(rolling, "maxSurge", "25%");
+    }
+}
+
+fn validate(object: &Node, faults: &mut Faults) {
+    let Some(spec) = object.get("spec") else { return };
+    if let Some(replicas) = spec.i64_at(&["replicas"])
+        && replicas < 0
+    {
+        faults.invalid("spec.replicas", replicas, "must be greater than or equal to 0");
+    }
+    let selector = spec.get("selector");
+    match selector.map(|node| (node, Selector::from_label_selector(node))) {
+        None => faults.required("spec.selector", ""),
+        Some((node, _))
+            if node.as_map().is_some_and(|map| {
+                map.values().all(|part| {
+                    part.as_map().is_none_or(crate::yaml::Map::is_empty)
+                        && part.as_list().is_none_or(<[Node]>::is_empty)
+                })
+            }) =>
+        {
+            let rule = "empty selector is invalid for deployment";
+            faults.invalid("spec.selector", node.clone(), rule);
+        }
+        Some((node, Err(error))) => {
+            faults.invalid("spec.selector", node.clone(), error.to_string())
+        }
+        Some((_, Ok(selector))) => {
+            let labels = spec.at(&["template", "metadata", "labels"]);
+            if !selector.matches(labels.and_then(Node::as_map)) {
+                let shown = labels.cloned().unwrap_or_else(Node::map);
+                let rule = "`selector` does not match template `labels`";
+                faults.invalid("spec.template.metadata.labels", shown, rule);
+            }
+        }
+    }
+    let template = spec.get("template");
+    let labels =
+        template.and_then(|template| template.at(&["metadata", "labels"])).and_then(Node::as_map);
+    super::meta::labels(labels, "spec.template.labels", faults);
+    match template.and_then(|template| template.get("spec")) {
+        Some(inner) => {
+            pod::validate(inner, "spec.template.spec", faults);
+            let policy = inner.str_at(&["restartPolicy"]).unwrap_or("Always");
+            if policy != "Always" && matches!(policy, "OnFailure" | "Never") {
+                faults.unsupported("spec.template.spec.restartPolicy", policy, &["Always"]);
+            }
+        }
+        None => faults.required("spec.template.spec.containers", ""),
+    }
+    if let Some(kind) = spec.str_at(&["strategy", "type"])
+        && !["Recreate", "RollingUpdate"].contains(&kind)
+    {
+        faults.unsupported("spec.strategy.type", kind, &["Recreate", "RollingUpdate"]);
+    }
+    if spec.str_at(&["strategy", "type"]) == Some("Recreate")
+        && spec.at(&["strategy", "rollingUpdate"]).is_some()
+    {
+        let rule = "may not be specified when strategy `type` is 'Recreate'";
+        faults.forbidden("spec.strategy.rollingUpdate", rule);
+    }
+}
+
+fn validate_update(new: &Node, old: &Node, faults: &mut Faults) {
+    let (now, before) = (new.at(&["spec", "selector"]), old.at(&["spec", "selector"]));
+    if now != before {
+        let shown = now.cloned().unwrap_or_default();
+        faults.invalid("spec.selector", shown, "field is immutable");
+    }
+}

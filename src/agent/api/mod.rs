@@ -1,0 +1,112 @@
+//! The Kubernetes API over the store: HTTPS, discovery, objects, watches.
+//!
+//! ```text
+//! server ─> auth ─> route ─> negotiate ─> verb ─> body, decode ─> admission ─> store
+//!                                                                        └─> respond
+//! ```
+//!
+//! Objects are untyped nodes; what they may be is said by the schemas and by one file of rules per
+//! kind (`admission`). Texts of errors are those of a Kubernetes API server, because clients and
+//! people read them.
+//!
+//! Everybody who is let in may do everything: there is no authorization yet, only authentication.
+
+mod admission;
+mod auth;
+mod body;
+mod decode;
+mod discovery;
+mod fault;
+mod kind;
+pub mod kubeconfig;
+mod log;
+mod namespace;
+mod negotiate;
+mod pki;
+mod query;
+mod respond;
+mod route;
+mod selection;
+mod server;
+mod status;
+mod table;
+mod verb;
+
+pub use log::{LogRequest, LogStream, NodeFuture, NodeStreams};
+pub use server::{Server, ServerConfig, ServerError};
+
+use crate::agent::store::{Resource, Store};
+use crate::base::clock::Clock;
+use crate::object::ssa::{self, UpdateOptions};
+use crate::schema::{Schemas, Type};
+use crate::yaml::Node;
+use jiff::Timestamp;
+use kind::Kind;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Every resource that the API serves.
+#[must_use]
+pub fn resources() -> Vec<Resource> {
+    kind::KINDS.iter().map(Kind::resource).collect()
+}
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct Api {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    schemas: Schemas,
+    authenticator: auth::Authenticator,
+    streams: Option<Arc<dyn NodeStreams>>,
+    /// Cancelled when the agent stops: streams end.
+    stop: CancellationToken,
+    /// Held while addresses and ports of Services are chosen and stored.
+    services: tokio::sync::Mutex<()>,
+}
+
+impl Api {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The type of a kind's objects.
+    fn schema(&self, kind: &Kind) -> &Type {
+        self.schemas.kind(&kind.api_version(), kind.kind).unwrap_or_else(|| Schemas::any())
+    }
+
+    /// Records who owns the fields of `after`.
+    #[expect(clippy::unnecessary_wraps, reason = "it stands where a failing apply may stand")]
+    fn own(
+        &self,
+        kind: &Kind,
+        before: Option<&Node>,
+        after: Node,
+        manager: &str,
+        subresource: &str,
+    ) -> Result<Node, status::Status> {
+        let options = UpdateOptions {
+            manager,
+            subresource,
+            time: self.now(),
+            reset: kind.reset(subresource),
+        };
+        Ok(ssa::update(before, after, options, Some(self.schema(kind))))
+    }
+
+    /// Gives a Service its addresses and ports. Nothing else may be chosen until the guard is
+    /// dropped, which is after the object has been stored.
+    async fn allocate(
+        &self,
+        kind: &Kind,
+        object: &mut Node,
+        old: Option<&Node>,
+    ) -> Result<Option<tokio::sync::MutexGuard<'_, ()>>, status::Status> {
+        if kind.kind != "Service" {
+            return Ok(None);
+        }
+        let guard = self.services.lock().await;
+        admission::service::allocate(&self.store, kind, object, old)?;
+        Ok(Some(guard))
+    }
+}

@@ -1,0 +1,152 @@
+//! Paths: what each leads to.
+
+use super::kind::{self, Kind};
+use super::query::decode;
+
+/// What a path names.
+#[derive(Debug)]
+pub(crate) enum Route {
+    /// `/healthz`, `/livez`, `/readyz` and what lies below.
+    Health,
+    /// `/version`
+    Version,
+    /// `/`
+    Root,
+    /// `/api`
+    Core,
+    /// `/apis`
+    Groups,
+    /// `/apis/{group}`
+    Group(&'static str),
+    /// `/api/v1`, `/apis/{group}/{version}`
+    GroupVersion(&'static str, &'static str),
+    /// `/openapi/v2`
+    OpenApiV2,
+    /// `/openapi/v3`
+    OpenApiIndex,
+    /// `/openapi/v3/{group version}`
+    OpenApi(String),
+    /// Objects.
+    Resource(Target),
+    /// Nothing, below a known group.
+    NoResource,
+    /// Nothing at all.
+    Nothing,
+}
+
+/// Objects of one kind: all, those of a namespace, one, or a part of one.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) kind: &'static Kind,
+    /// Empty for all namespaces, and for kinds of the whole cluster.
+    pub(crate) namespace: String,
+    pub(crate) name: Option<String>,
+    pub(crate) subresource: String,
+}
+
+/// Reads a path.
+pub(crate) fn route(path: &str) -> Route {
+    let parts: Vec<String> =
+        path.split('/').skip(1).filter(|part| !part.is_empty()).map(|p| decode(p, false)).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    match parts.as_slice() {
+        [] => Route::Root,
+        ["healthz" | "livez" | "readyz", ..] => Route::Health,
+        ["version"] => Route::Version,
+        ["api"] => Route::Core,
+        ["api", "v1"] => Route::GroupVersion("", "v1"),
+        ["api", "v1", rest @ ..] => resource("", "v1", rest),
+        ["api", ..] => Route::NoResource,
+        ["apis"] => Route::Groups,
+        ["apis", name, rest @ ..] => {
+            let Some((group, versions)) =
+                kind::groups().into_iter().find(|(group, _)| group == name)
+            else {
+                return Route::Nothing;
+            };
+            let Some((version, rest)) = rest.split_first() else { return Route::Group(group) };
+            let Some(version) = versions.into_iter().find(|known| known == version) else {
+                return Route::NoResource;
+            };
+            if rest.is_empty() {
+                return Route::GroupVersion(group, version);
+            }
+            resource(group, version, rest)
+        }
+        ["openapi", "v2"] => Route::OpenApiV2,
+        ["openapi", "v3"] => Route::OpenApiIndex,
+        ["openapi", "v3", rest @ ..] => Route::OpenApi(rest.join("/")),
+        _ => Route::Nothing,
+    }
+}
+
+fn resource(group: &'static str, version: &'static str, parts: &[&str]) -> Route {
+    // `namespaces/x/status` is a part of a namespace, `namespaces/x/pods` are objects in it
+    let (namespace, parts) = match parts {
+        ["namespaces", namespace, plural, rest @ ..]
+            if !group.is_empty() || !matches!(*plural, "status" | "finalize") =>
+        {
+            let mut inner = vec![*plural];
+            inner.extend(rest);
+            (Some(*namespace), inner)
+        }
+        parts => (None, parts.to_vec()),
+    };
+    let (plural, name, subresource) = match parts.as_slice() {
+        [plural] => (*plural, None, ""),
+        [plural, name] => (*plural, Some(*name), ""),
+        [plural, name, subresource] => (*plural, Some(*name), *subresource),
+        _ => return Route::NoResource,
+    };
+    let Some(kind) = kind::by_plural(group, version, plural) else { return Route::NoResource };
+    let known = match subresource {
+        "" => true,
+        "status" => kind.status,
+        "scale" => kind.scale,
+        other => kind.subresources.iter().any(|known| known.name == other),
+    };
+    // one object of a namespaced kind lies in a namespace; kinds of the cluster never do
+    let placed =
+        if kind.namespaced { namespace.is_some() || name.is_none() } else { namespace.is_none() };
+    if !known || !placed {
+        return Route::NoResource;
+    }
+    Route::Resource(Target {
+        kind,
+        namespace: namespace.unwrap_or_default().to_owned(),
+        name: name.map(str::to_owned),
+        subresource: subresource.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_to_objects() {
+        let check = |path: &str| match route(path) {
+            Route::Resource(target) => format!(
+                "{} {} {} {}",
+                target.kind.plural,
+                target.namespace,
+                target.name.unwrap_or_default(),
+                target.subresource
+            ),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(check("/api/v1/pods"), "pods   ");
+        assert_eq!(check("/api/v1/namespaces"), "namespaces   ");
+        assert_eq!(check("/api/v1/namespaces/a/status"), "namespaces  a status");
+        assert_eq!(check("/api/v1/namespaces/a/pods/b%2e/log"), "pods a b. log");
+        assert_eq!(
+            check("/apis/apps/v1/namespaces/a/deployments/b/scale"),
+            "deployments a b scale"
+        );
+        assert_eq!(check("/api/v1/namespaces/a/nodes"), "NoResource");
+        assert_eq!(check("/api/v1/pods/b"), "NoResource");
+        assert_eq!(check("/apis/apps/v2"), "NoResource");
+        assert_eq!(check("/apis/none/v1"), "Nothing");
+        assert_eq!(check("/api/v1/namespaces/a/configmaps/b/status"), "NoResource");
+    }
+}

@@ -1,0 +1,312 @@
+//! HTTPS: accepts connections, checks who is there, hands requests to their route.
+//!
+//! Clients may be slow, greedy or hostile: handshakes, headers and bodies have deadlines and
+//! limits, and there is a limit to how many connections are served at a time.
+
+use super::auth::{Authenticator, Identity, subject};
+use super::pki::{self, PkiError};
+use super::query::Query;
+use super::respond::{self, Reply};
+use super::route::{Route, route};
+use super::status::Status;
+use super::verb::{self, Request};
+use super::{Api, NodeStreams, discovery, kubeconfig, namespace};
+use crate::agent::store::Store;
+use crate::base::clock::Clock;
+use crate::schema::{Schemas, openapi};
+use http::{Method, StatusCode};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// So many connections are served at a time.
+const CONNECTIONS: usize = 1024;
+
+/// A handshake, and the headers of a request, must be done after this time.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Requests under way may go on so long when the server stops.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How the API is served.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The folder of certificates and keys.
+    pub pki: PathBuf,
+    /// The kubeconfig that gets a context, if any.
+    pub kubeconfig: Option<PathBuf>,
+}
+
+/// Why the API cannot be served.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum ServerError {
+    /// The address is not free, or not this host's.
+    #[error("cannot listen on {address}")]
+    #[diagnostic(
+        code(wharf::agent::listen),
+        help("see whether another agent runs, or choose another address with `--listen`")
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Keys or certificates cannot be made or read.
+    #[error("cannot prepare the agent's certificates")]
+    #[diagnostic(code(wharf::agent::certificates))]
+    Certificates(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The kubeconfig cannot be written.
+    #[error("cannot write a context to {}", path.display())]
+    #[diagnostic(
+        code(wharf::agent::kubeconfig),
+        help("name another file with `--kubeconfig`, or mend this one")
+    )]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl From<PkiError> for ServerError {
+    fn from(error: PkiError) -> ServerError {
+        ServerError::Certificates(error.into())
+    }
+}
+
+/// A server that runs until it is stopped.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    /// Binds the address, writes the kubeconfig, and serves from then on.
+    pub async fn start(
+        config: &ServerConfig,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        streams: Option<Arc<dyn NodeStreams>>,
+    ) -> Result<Server, ServerError> {
+        let address = config.listen;
+        let bound = TcpListener::bind(address).await;
+        let listener = bound.map_err(|source| ServerError::Listen { address, source })?;
+        let local = listener.local_addr();
+        let address = local.map_err(|source| ServerError::Listen { address, source })?;
+        let pki = pki::open(&config.pki, &address.ip().to_string())?;
+        let acceptor = acceptor(&pki).map_err(ServerError::Certificates)?;
+        if let Some(path) = &config.kubeconfig {
+            let server = format!("https://{}", reachable(address));
+            kubeconfig::write(path, &server, &pki)
+                .map_err(|source| ServerError::Kubeconfig { path: path.clone(), source })?;
+        }
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let api = Arc::new(Api {
+            store,
+            clock,
+            schemas: Schemas::kubernetes("1.36").unwrap_or_else(Schemas::latest),
+            authenticator: Authenticator::new(&pki.token),
+            streams,
+            stop: stop.clone(),
+            services: tokio::sync::Mutex::new(()),
+        });
+        namespace::ensure(&api).await.map_err(|error| ServerError::Certificates(error.into()))?;
+        tasks.spawn(namespace::run(Arc::clone(&api)));
+        tasks.spawn(accept(listener, acceptor, api, address, tasks.clone()));
+        Ok(Server { address, stop, tasks })
+    }
+
+    /// The address it listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops: no new connections, watches end, requests under way are finished.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        // what is not done by then is cut
+        let _ = tokio::time::timeout(FAREWELL, self.tasks.wait()).await;
+    }
+}
+
+/// The address under which a server that listens everywhere is reached.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        return SocketAddr::from(([127, 0, 0, 1], address.port()));
+    }
+    address
+}
+
+fn acceptor(pki: &pki::Pki) -> Result<TlsAcceptor, Box<dyn std::error::Error + Send + Sync>> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(pki.authority.as_bytes())?)?;
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .allow_unauthenticated()
+            .build()?;
+    let chain = vec![CertificateDer::from_pem_slice(pki.server.certificate.as_bytes())?];
+    let key = PrivateKeyDer::from_pem_slice(pki.server.key.as_bytes())?;
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+async fn accept(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    api: Arc<Api>,
+    address: SocketAddr,
+    tasks: TaskTracker,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let stream = tokio::select! {
+            () = api.stop.cancelled() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(_) => {
+                    // out of file descriptors, most likely: wait for some to come free
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+        };
+        let (acceptor, api) = (acceptor.clone(), Arc::clone(&api));
+        tasks.spawn(async move {
+            connection(stream, acceptor, api, address).await;
+            drop(place);
+        });
+    }
+}
+
+async fn connection(stream: TcpStream, acceptor: TlsAcceptor, api: Arc<Api>, address: SocketAddr) {
+    // small answers must not wait for more
+    let _ = stream.set_nodelay(true);
+    let Ok(Ok(tls)) = tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await else { return };
+    let certificate = tls.get_ref().1.peer_certificates().and_then(<[_]>::first).cloned();
+    let identity = certificate.and_then(|certificate| subject(&certificate));
+    let stop = api.stop.clone();
+    let service = hyper::service::service_fn(move |request| {
+        let (api, identity) = (Arc::clone(&api), identity.clone());
+        async move { Ok::<_, Infallible>(serve(api, identity, request, address).await) }
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(64 * 1024)
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(250)
+        .max_header_list_size(64 * 1024);
+    let connection = builder.serve_connection(TokioIo::new(tls), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        // a client that breaks off is none of the server's business
+        _ = connection.as_mut() => {}
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = tokio::time::timeout(FAREWELL, connection).await;
+        }
+    }
+}
+
+async fn serve(
+    api: Arc<Api>,
+    certificate: Option<Identity>,
+    request: http::Request<Incoming>,
+    address: SocketAddr,
+) -> Reply {
+    let (parts, body) = request.into_parts();
+    let route = route(parts.uri.path());
+    // whoever asks may know whether the server is well, and what it is
+    match &route {
+        Route::Health => return respond::text(StatusCode::OK, "ok"),
+        Route::Version => return respond::json(StatusCode::OK, &discovery::version()),
+        _ => {}
+    }
+    if api.authenticator.identify(certificate.as_ref(), &parts.headers).is_none() {
+        return respond::status(&Status::unauthorized());
+    }
+    if let Route::Resource(target) = route {
+        let accepted = match super::negotiate::accepted(&parts.headers) {
+            // the log of a container is text, whatever the client says
+            Err(status) if target.subresource != "log" => return respond::status(&status),
+            Err(_) => super::negotiate::Accepted::JSON,
+            Ok(accepted) => accepted,
+        };
+        let query = Query::parse(parts.uri.query());
+        let headers = parts.headers;
+        let request = Request { api, target, query, headers, accepted };
+        return match verb::serve(request, &parts.method, body).await {
+            Ok(reply) => reply,
+            Err(status) => respond::status(&status),
+        };
+    }
+    if parts.method != Method::GET {
+        return match route {
+            Route::Nothing => nothing(),
+            Route::NoResource => respond::status(&Status::no_resource()),
+            _ => respond::status(&Status::method_not_allowed()),
+        };
+    }
+    let reply = match route {
+        Route::Core => discovery::core(&parts.headers, &reachable(address).to_string()),
+        Route::Groups => discovery::groups(&parts.headers),
+        Route::Group(group) => discovery::one_group(group),
+        Route::GroupVersion(group, version) => discovery::resources(group, version),
+        Route::OpenApiIndex => {
+            let index = openapi::index(&api.schemas, &discovery::described());
+            respond::bytes(StatusCode::OK, "application/json", index)
+        }
+        Route::OpenApi(path) => document(&api, &path),
+        Route::Root => respond::json(StatusCode::OK, &discovery::paths()),
+        Route::NoResource => respond::status(&Status::no_resource()),
+        _ => nothing(),
+    };
+    if super::negotiate::gzip(&parts.headers) { respond::compress(reply).await } else { reply }
+}
+
+fn nothing() -> Reply {
+    respond::text(StatusCode::NOT_FOUND, "404 page not found\n")
+}
+
+fn document(api: &Api, path: &str) -> Reply {
+    let (group, version) = match path.split('/').collect::<Vec<_>>().as_slice() {
+        ["api", version] => (String::new(), (*version).to_owned()),
+        ["apis", group, version] => ((*group).to_owned(), (*version).to_owned()),
+        _ => return nothing(),
+    };
+    match openapi::document(&api.schemas, &discovery::described(), &group, &version) {
+        Some(document) => respond::bytes(StatusCode::OK, "application/json", document),
+        None => nothing(),
+    }
+}

@@ -1,0 +1,119 @@
+//! What is done with objects: one file per verb.
+
+pub(super) mod create;
+pub(super) mod delete;
+pub(super) mod patch;
+pub(super) mod read;
+pub(super) mod scale;
+pub(super) mod update;
+pub(super) mod watch;
+
+use super::Api;
+use super::kind::Kind;
+use super::negotiate::{Accepted, Encoding, Form};
+use super::query::Query;
+use super::respond::{self, Reply};
+use super::route::Target;
+use super::status::Status;
+use super::table::{self, Include};
+use crate::yaml::Node;
+use http::{HeaderMap, Method, StatusCode};
+use hyper::body::Incoming;
+use std::sync::Arc;
+
+/// A request for objects.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) api: Arc<Api>,
+    pub(crate) target: Target,
+    pub(crate) query: Query,
+    pub(crate) headers: HeaderMap,
+    pub(crate) accepted: Accepted,
+}
+
+impl Request {
+    pub(crate) fn kind(&self) -> &'static Kind {
+        self.target.kind
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        &self.target.namespace
+    }
+
+    /// The name in the path; empty for collections.
+    pub(crate) fn name(&self) -> &str {
+        self.target.name.as_deref().unwrap_or_default()
+    }
+
+    /// Who writes: what the request says, else the program's name of the user agent.
+    pub(crate) fn manager(&self, said: &str) -> String {
+        if !said.is_empty() {
+            return said.to_owned();
+        }
+        let agent =
+            self.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let program = agent.unwrap_or_default().split('/').next().unwrap_or_default();
+        program.chars().filter(|c| !c.is_control()).take(128).collect()
+    }
+
+    /// Answers with an object, in the form that the client asked for.
+    pub(crate) fn answer(&self, code: StatusCode, object: &Node) -> Result<Reply, Status> {
+        let shaped = self.shape(object)?;
+        let object = shaped.as_ref().unwrap_or(object);
+        Ok(respond::node(code, self.accepted.encoding, object))
+    }
+
+    /// The object as a Table or as metadata alone, when the client asked for that.
+    fn shape(&self, object: &Node) -> Result<Option<Node>, Status> {
+        if object.str_at(&["kind"]) == Some("Status") {
+            return Ok(None);
+        }
+        Ok(match self.accepted.form {
+            Form::Plain => None,
+            Form::Partial(version) => Some(table::partial(version, object)),
+            Form::Table(version) => {
+                let mut metadata = Node::map();
+                if let Some(revision) = object.at(&["metadata", "resourceVersion"]) {
+                    metadata.set("resourceVersion", revision.clone());
+                }
+                let include = Include::parse(self.query.get("includeObject"))?;
+                let objects = std::iter::once(object);
+                let now = self.api.now();
+                Some(table::table(self.kind(), version, metadata, objects, include, true, now))
+            }
+        })
+    }
+}
+
+/// Serves a request for objects.
+pub(crate) async fn serve(
+    request: Request,
+    method: &Method,
+    body: Incoming,
+) -> Result<Reply, Status> {
+    let one = request.target.name.is_some();
+    let sub = request.target.subresource.clone();
+    let mut warnings = Vec::new();
+    let mut reply = match (method.as_str(), one, sub.as_str()) {
+        ("GET", true, "log") => read::log(&request).await?,
+        ("GET", true, "scale") => scale::get(&request)?,
+        ("PUT", true, "scale") => scale::put(&request, body).await?,
+        ("PATCH", true, "scale") => scale::patch(&request, body).await?,
+        ("PUT", true, "finalize") => update::finalize(&request, body, &mut warnings).await?,
+        ("GET", true, "" | "status") => read::get(&request).await?,
+        ("GET", false, _) => read::list(&request).await?,
+        ("POST", false, _) => create::create(&request, body, &mut warnings).await?,
+        ("PUT", true, "" | "status") => update::put(&request, body, &mut warnings).await?,
+        ("PATCH", true, "" | "status") => patch::patch(&request, body, &mut warnings).await?,
+        ("DELETE", true, "") => delete::one(&request, body).await?,
+        ("DELETE", false, _) if request.kind().delete_collection => {
+            delete::collection(&request, body).await?
+        }
+        _ => return Err(Status::method_not_allowed()),
+    };
+    respond::warn(&mut reply, &warnings);
+    if request.accepted.encoding == Encoding::Json && super::negotiate::gzip(&request.headers) {
+        reply = respond::compress(reply).await;
+    }
+    Ok(reply)
+}
