@@ -3,6 +3,7 @@
 pub mod args;
 pub mod command;
 pub mod exit;
+pub mod registry_args;
 pub mod report;
 pub mod source_args;
 pub mod ui;

@@ -1,13 +1,17 @@
 //! Flags of every command that compiles a source, and the compiling.
 
+use super::command::pull::source_failure;
 use super::exit::Failure;
+use super::registry_args::{RegistryArgs, progress};
 use super::ui::Ui;
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::Sources;
 use crate::base::tree::FileTree;
 use crate::compile::{self, Compiled, ReleaseFacts, Request, TargetFacts};
+use crate::oci::Reference;
 use crate::schema::Schemas;
-use crate::source::local;
+use crate::source::cache::Cache;
+use crate::source::{local, oci};
 use crate::values::{self, SetFlag, SetKind};
 use crate::yaml::{self, Dialect, Node};
 use std::sync::Arc;
@@ -15,7 +19,7 @@ use std::sync::Arc;
 /// A source, its values, and what it is compiled for.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct SourceArgs {
-    /// A package, a folder or file of manifests, an archive, or `-` for standard input
+    /// A package, a folder or file of manifests, an archive, `oci://…`, or `-` for standard input
     #[arg(value_name = "SOURCE")]
     pub source: String,
     /// The flags.
@@ -48,6 +52,9 @@ pub struct SourceFlags {
     /// Kubernetes version to compile for (default: the newest that wharf knows)
     #[arg(long, value_name = "VERSION")]
     pub kube_version: Option<String>,
+    /// Speak plain HTTP to the registry of an `oci://` source (loopback needs no flag)
+    #[arg(long)]
+    pub plain_http: bool,
     /// API versions that the target has beside Kubernetes' own
     #[arg(long, short = 'a', value_name = "VERSIONS", value_delimiter = ',')]
     pub api_versions: Vec<String>,
@@ -92,12 +99,27 @@ impl SourceArgs {
     }
 
     /// The files of the source.
-    fn load(&self, _ui: &Ui) -> Result<FileTree, Failure> {
+    fn load(&self, ui: &Ui) -> Result<FileTree, Failure> {
         if self.source == "-" && self.flags.values.iter().any(|file| file == "-") {
             let message = "standard input cannot be both the source and its values";
             return Err(Failure::Usage(message.into()));
         }
+        if self.source.starts_with("oci://") {
+            return self.pull(ui);
+        }
         local::load(&self.source).map_err(Failure::failed)
+    }
+
+    /// The files of a package in a registry.
+    fn pull(&self, ui: &Ui) -> Result<FileTree, Failure> {
+        let reference = Reference::oci(&self.source).map_err(Failure::failed)?;
+        let client = RegistryArgs { plain_http: self.flags.plain_http }.client();
+        let pulled = ui.block_on(async {
+            let pulled = oci::pull(&client, &reference, &Cache::user(), &progress(ui)).await;
+            pulled.map_err(source_failure)
+        })?;
+        let (_, tree) = pulled.unpack().map_err(Failure::failed)?;
+        Ok(tree)
     }
 }
 

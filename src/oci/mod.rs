@@ -9,12 +9,14 @@
 //! Nothing here knows what a package or a container is: [`artifact`] carries an archive with a
 //! small JSON config, and unpacking images is the agent's business.
 
+pub mod artifact;
 pub mod auth;
 pub mod client;
 mod download;
 mod error;
 pub mod manifest;
 pub mod reference;
+pub mod registry;
 mod token;
 mod transport;
 mod upload;

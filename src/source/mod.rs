@@ -1,3 +1,5 @@
 //! From a reference that the user types to a tree of files in memory.
 
+pub mod cache;
 pub mod local;
+pub mod oci;

@@ -3,7 +3,13 @@
 #[cfg(all(feature = "agent", target_os = "linux"))]
 pub mod agent;
 pub mod completion;
+pub mod login;
+pub mod logout;
 pub mod man;
+pub mod package;
+pub mod pull;
+pub mod push;
+pub mod registry;
 pub mod render;
 
 use super::exit::Failure;
@@ -17,8 +23,20 @@ pub enum Command {
     Agent(agent::Args),
     /// Print a completion script for a shell
     Completion(completion::Args),
+    /// Log in to a registry
+    Login(login::Args),
+    /// Forget the login to a registry
+    Logout(logout::Args),
     /// Write the manual pages to a folder
     Man(man::Args),
+    /// Pack a package or chart into an archive
+    Package(package::Args),
+    /// Pull a package or chart from a registry
+    Pull(pull::Args),
+    /// Push a package or chart to a registry
+    Push(push::Args),
+    /// Serve packages and images as an OCI registry
+    Registry(registry::Args),
     /// Render a source to Kubernetes objects
     Render(render::Args),
 }
@@ -33,7 +51,13 @@ impl Command {
             #[cfg(all(feature = "agent", target_os = "linux"))]
             Command::Agent(args) => agent::run(ui, &args),
             Command::Completion(args) => completion::run(ui, &args),
+            Command::Login(args) => login::run(ui, &args),
+            Command::Logout(args) => logout::run(ui, &args),
             Command::Man(args) => man::run(ui, &args),
+            Command::Package(args) => package::run(ui, &args),
+            Command::Pull(args) => pull::run(ui, &args),
+            Command::Push(args) => push::run(ui, &args),
+            Command::Registry(args) => registry::run(ui, &args),
             Command::Render(args) => render::run(ui, &args),
         }
     }

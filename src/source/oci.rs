@@ -1,0 +1,93 @@
+//! Packages in registries: `oci://registry/repository:tag`.
+//!
+//! The tag is asked for each time; the archive behind it is fetched once. Without a tag, the
+//! highest version counts.
+
+use super::cache::Cache;
+use crate::base::archive::{self, ArchiveError};
+use crate::base::digest::Digest;
+use crate::base::tree::{FileTree, Limits};
+use crate::oci::artifact::{self, ARCHIVE_LIMIT};
+use crate::oci::reference::tag_version;
+use crate::oci::{Client, OciError, Progress, Reference, ReferenceError};
+use bytes::Bytes;
+
+/// Why a package could not be had from a registry.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum RegistryError {
+    /// The registry failed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Registry(#[from] OciError),
+    /// The reference is no reference.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Reference(#[from] ReferenceError),
+    /// What came is no package.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Archive(#[from] ArchiveError),
+    /// No tag is a version.
+    #[error("{0} has no tag that is a version")]
+    #[diagnostic(code("wharf::source::no_version"), help("name a tag: `{0}:TAG`"))]
+    NoVersion(String),
+}
+
+/// A package's archive as it came.
+#[derive(Clone, Debug)]
+pub struct Pulled {
+    /// What was pulled, with its tag.
+    pub reference: Reference,
+    /// Digest of its manifest.
+    pub digest: Digest,
+    /// The archive.
+    pub archive: Bytes,
+}
+
+impl Pulled {
+    /// Unpacks it: the name of its top folder, and its files.
+    ///
+    /// # Errors
+    /// When it is no package archive.
+    pub fn unpack(&self) -> Result<(String, FileTree), ArchiveError> {
+        archive::unpack(&self.archive, &format!("oci://{}", self.reference), &Limits::default())
+    }
+}
+
+/// Fetches the archive of a package, or takes it from the cache.
+///
+/// # Errors
+/// When there is no such package, or the registry fails.
+pub async fn pull(
+    client: &Client,
+    reference: &Reference,
+    cache: &Cache,
+    progress: &Progress,
+) -> Result<Pulled, RegistryError> {
+    let reference = match (&reference.tag, &reference.digest) {
+        (None, None) => newest(client, reference).await?,
+        _ => reference.clone(),
+    };
+    let located = artifact::locate(client, &reference).await?;
+    let archive = match cache.get(&located.content.digest) {
+        Some(archive) => archive,
+        None => {
+            let blob = &located.content;
+            let bytes =
+                client.blob_bytes(&reference.repository, blob, ARCHIVE_LIMIT, progress).await?;
+            cache.put(&bytes);
+            bytes
+        }
+    };
+    Ok(Pulled { reference, digest: located.digest, archive })
+}
+
+async fn newest(client: &Client, reference: &Reference) -> Result<Reference, RegistryError> {
+    let tags = client.tags(&reference.repository).await?;
+    let versions =
+        tags.iter().filter_map(|tag| Some((semver::Version::parse(&tag_version(tag)).ok()?, tag)));
+    // as Helm does it, a version that is not final is taken only when it is named
+    let best = versions.filter(|(version, _)| version.pre.is_empty()).max();
+    let (_, tag) = best.ok_or_else(|| RegistryError::NoVersion(format!("oci://{reference}")))?;
+    Ok(reference.repository.tagged(tag)?)
+}
