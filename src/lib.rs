@@ -28,6 +28,7 @@ pub mod render;
 pub mod source;
 
 pub mod compile;
+pub mod transform;
 
 #[cfg(all(feature = "agent", target_os = "linux"))]
 pub mod agent;

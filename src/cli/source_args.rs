@@ -66,7 +66,7 @@ impl SourceArgs {
     /// # Errors
     /// When it cannot be read, or has faults.
     pub fn compile(&self, ui: &Ui) -> Result<(Arc<Sources>, Compiled), Failure> {
-        self.compile_for(ui, ReleaseFacts::default())
+        self.compile_for(ui, &ReleaseFacts::default())
     }
 
     /// Loads and compiles the source for a revision of a release. Name and namespace are those of
@@ -77,7 +77,7 @@ impl SourceArgs {
     pub fn compile_for(
         &self,
         ui: &Ui,
-        release: ReleaseFacts,
+        release: &ReleaseFacts,
     ) -> Result<(Arc<Sources>, Compiled), Failure> {
         let tree = self.load(ui)?;
         let sources = Arc::new(Sources::new());
@@ -85,7 +85,7 @@ impl SourceArgs {
         let release = ReleaseFacts {
             name: self.flags.name.clone().or(release.name.clone()),
             namespace: ui.global.namespace.clone().unwrap_or(release.namespace.clone()),
-            ..release
+            ..release.clone()
         };
         let request = Request {
             tree,

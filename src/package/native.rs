@@ -73,8 +73,7 @@ pub fn load(tree: &FileTree, sources: &Sources) -> Result<Native, Diagnostics> {
     let name = reader.required(map, "name").map(|(text, span)| reader.name(text, span));
     let version = reader
         .required(map, "version")
-        .map(|(text, span)| reader.version(text, span))
-        .unwrap_or_else(|| semver::Version::new(0, 0, 0));
+        .map_or(semver::Version::new(0, 0, 0), |(text, span)| reader.version(text, span));
     let kube_version = reader.text(map, "kubeVersion").and_then(|(text, span)| {
         match semver::VersionReq::parse(text) {
             Ok(range) => Some((range, span)),

@@ -90,11 +90,11 @@ mod tests {
     use super::*;
     use serde_json::{Value as Json, json};
 
-    fn check(schema: Json, base: Json, over: Json, expected: Json) {
+    fn check(schema: Json, base: Json, over: Json, expected: &Json) {
         let document = Node::from(schema);
         let mut merged = Node::from(base);
         merge(&mut merged, Node::from(over), Schema::new(&document));
-        assert_eq!(Json::from(&merged), expected, "{document:?}");
+        assert_eq!(&Json::from(&merged), expected, "{document:?}");
     }
 
     #[test]
@@ -104,31 +104,31 @@ mod tests {
             json!({}),
             base.clone(),
             json!({"a": {"x": 3}}),
-            json!({"a": {"x": 3, "y": 2}, "l": [1, 2], "n": null}),
+            &json!({"a": {"x": 3, "y": 2}, "l": [1, 2], "n": null}),
         );
         check(
             json!({}),
             base.clone(),
             json!({"a": {"y": null}, "n": null, "q": {"z": null}}),
-            json!({"a": {"x": 1}, "l": [1, 2], "n": null, "q": {}}),
+            &json!({"a": {"x": 1}, "l": [1, 2], "n": null, "q": {}}),
         );
         check(
             json!({}),
             base.clone(),
             json!({"l": [3]}),
-            json!({"a": {"x": 1, "y": 2}, "l": [3], "n": null}),
+            &json!({"a": {"x": 1, "y": 2}, "l": [3], "n": null}),
         );
         check(
             json!({"properties": {"l": {"x-wharf-merge": "append"}}}),
             base,
             json!({"l": [3]}),
-            json!({"a": {"x": 1, "y": 2}, "l": [1, 2, 3], "n": null}),
+            &json!({"a": {"x": 1, "y": 2}, "l": [1, 2, 3], "n": null}),
         );
         check(
             json!({"properties": {"l": {"x-wharf-merge": {"by": "name"}}}}),
             json!({"l": [{"name": "a", "v": 1}, {"name": "b", "v": 2}]}),
             json!({"l": [{"name": "b", "v": 3}, {"name": "c"}]}),
-            json!({"l": [{"name": "a", "v": 1}, {"name": "b", "v": 3}, {"name": "c"}]}),
+            &json!({"l": [{"name": "a", "v": 1}, {"name": "b", "v": 3}, {"name": "c"}]}),
         );
     }
 }

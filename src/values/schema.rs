@@ -3,7 +3,7 @@
 //! `x-wharf-merge` says how lists merge, `x-wharf-secret` and `writeOnly` what must not be shown.
 //! References are followed inside the document only.
 
-use crate::yaml::Node;
+use crate::yaml::{Map, Node};
 
 /// How far references may lead, so that one that leads to itself ends.
 const MAX_REFERENCES: usize = 16;
@@ -70,7 +70,7 @@ impl<'a> Schema<'a> {
     /// The names of the keys that it knows.
     pub fn property_names(self) -> impl Iterator<Item = &'a str> {
         let properties = self.here.and_then(|here| here.get("properties")).and_then(Node::as_map);
-        properties.into_iter().flat_map(|map| map.keys())
+        properties.into_iter().flat_map(Map::keys)
     }
 
     /// How lists of this place merge.

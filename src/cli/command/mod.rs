@@ -38,7 +38,7 @@ pub enum Command {
     /// Serve packages and images as an OCI registry
     Registry(registry::Args),
     /// Render a source to Kubernetes objects
-    Render(render::Args),
+    Render(Box<render::Args>),
 }
 
 impl Command {

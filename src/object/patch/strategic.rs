@@ -15,8 +15,8 @@
 use super::PatchError;
 use crate::base::source::Span;
 use crate::object::ssa::Scalar;
-use crate::schema::Type;
-use crate::yaml::{Entry, Map, Node, Value};
+use crate::schema::{ListType, Type};
+use crate::yaml::{Entry, Map, Node, Str, Value};
 use std::collections::{HashMap, HashSet};
 
 const PATCH: &str = "$patch";
@@ -24,13 +24,15 @@ const RETAIN_KEYS: &str = "$retainKeys";
 const DELETE_FROM: &str = "$deleteFromPrimitiveList/";
 const SET_ORDER: &str = "$setElementOrder/";
 
-/// Where items stand that only the patch has.
+/// Whose rules lists merge by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Placement {
-    /// Items of the patch before those that only the target has, as an API server does it.
-    Patch,
-    /// New items before all others, and the others in the order of the target, as Kustomize does it.
-    New,
+pub enum Rules {
+    /// An API server's: items are told apart by the merge key; items of the patch stand before
+    /// those that only the target has, unless the target says otherwise.
+    Server,
+    /// Kustomize's: items are told apart by all keys of the list, where an absent one fits any;
+    /// items of the patch stand first. Lists of custom resources merge by their keys as well.
+    Kustomize,
 }
 
 /// Applies a patch as an API server does.
@@ -39,18 +41,18 @@ pub enum Placement {
 /// [`PatchError::Malformed`] when the patch is no map, [`PatchError::Unfit`] for directives and
 /// lists that make no sense.
 pub fn apply(target: &mut Node, patch: &Node, ty: Option<&Type>) -> Result<(), PatchError> {
-    apply_placed(target, patch, ty, Placement::Patch)
+    apply_by(target, patch, ty, Rules::Server)
 }
 
-/// Applies a patch and says where new items of lists stand.
+/// Applies a patch by somebody's rules.
 ///
 /// # Errors
 /// As [`apply`].
-pub fn apply_placed(
+pub fn apply_by(
     target: &mut Node,
     patch: &Node,
     ty: Option<&Type>,
-    placement: Placement,
+    rules: Rules,
 ) -> Result<(), PatchError> {
     let Value::Map(_) = &patch.value else {
         return Err(PatchError::malformed(
@@ -58,7 +60,7 @@ pub fn apply_placed(
             format!("a strategic merge patch is a map, this is a {}", patch.kind()),
         ));
     };
-    merge_map(target, patch, ty, placement).map(|_| ())
+    merge_map(target, patch, ty, rules).map(|_| ())
 }
 
 /// Merges a map; false when the patch deletes it.
@@ -66,7 +68,7 @@ fn merge_map(
     target: &mut Node,
     patch: &Node,
     ty: Option<&Type>,
-    placement: Placement,
+    rules: Rules,
 ) -> Result<bool, PatchError> {
     let changes = patch.as_map().expect("callers merge maps only");
     match changes.get(PATCH).map(|directive| (directive, directive.as_str())) {
@@ -107,19 +109,19 @@ fn merge_map(
         let field_type = ty.and_then(|ty| ty.field(key));
         let Some(old) = map.get_mut(key) else {
             // there is nothing to merge with: directives inside still count
-            if let Some(value) = fresh(value, field_type, placement)? {
+            if let Some(value) = fresh(value, field_type, rules)? {
                 map.insert_entry(Entry { key: key.clone(), key_span: *key_span, value });
             }
             continue;
         };
         match (&old.value, &value.value) {
             (Value::Map(_), Value::Map(_)) => {
-                if !merge_map(old, value, field_type, placement)? {
+                if !merge_map(old, value, field_type, rules)? {
                     removed.insert(key.as_str());
                 }
             }
             (Value::List(_), Value::List(_)) => {
-                merge_list(old, value, field_type, placement)?;
+                merge_list(old, value, field_type, rules)?;
             }
             _ => *old = without_nulls(value),
         }
@@ -146,21 +148,17 @@ fn unknown_directive(directive: &Node) -> PatchError {
 }
 
 /// A value that the patch adds. Where lists are replaced anyway, nulls go and the rest stays.
-fn fresh(
-    value: &Node,
-    ty: Option<&Type>,
-    placement: Placement,
-) -> Result<Option<Node>, PatchError> {
+fn fresh(value: &Node, ty: Option<&Type>, rules: Rules) -> Result<Option<Node>, PatchError> {
     let has_directive = |map: &Map| map.contains_key(PATCH);
     match &value.value {
         Value::Map(map) if has_directive(map) => {
             let mut new = Node::map();
-            let kept = merge_map(&mut new, value, ty, placement)?;
+            let kept = merge_map(&mut new, value, ty, rules)?;
             Ok(kept.then_some(new))
         }
         Value::List(items) if items.iter().any(|item| item.as_map().is_some_and(has_directive)) => {
             let mut new = Node::new(Vec::new(), value.span);
-            merge_list(&mut new, value, ty, placement)?;
+            merge_list(&mut new, value, ty, rules)?;
             Ok(Some(new))
         }
         _ => Ok(Some(without_nulls(value))),
@@ -215,45 +213,112 @@ fn merge_list(
     target: &mut Node,
     patch: &Node,
     ty: Option<&Type>,
-    placement: Placement,
+    rules: Rules,
 ) -> Result<(), PatchError> {
     let changes = patch.as_list().unwrap_or_default();
     let directive = |item: &Node| item.get(PATCH).cloned();
     let replaces = changes
         .iter()
         .any(|item| directive(item).is_some_and(|directive| directive.as_str() == Some("replace")));
-    let merges = ty.is_some_and(Type::patch_merges);
+    let keys = match ty.map(Type::list_type) {
+        Some(ListType::Map(keys)) if rules == Rules::Kustomize => Some(keys),
+        _ => None,
+    };
+    let merges = keys.is_some() || ty.is_some_and(Type::patch_merges);
     if replaces || !merges {
         let kept = changes.iter().filter(|item| item.get(PATCH).is_none());
         *target = Node::new(kept.map(without_nulls).collect::<Vec<_>>(), patch.span);
         return Ok(());
     }
     let items = std::mem::take(target.as_list_mut().expect("callers merge lists only"));
-    let merge_key = ty.and_then(Type::patch_merge_key);
-    let merged = match merge_key {
-        Some(key) => merge_items(items, changes, key, ty.and_then(Type::items), placement)?,
-        None => add_values(items, changes, placement),
+    let inner = ty.and_then(Type::items);
+    let merged = match (keys, ty.and_then(Type::patch_merge_key)) {
+        (Some(keys), _) => merge_keyed(items, changes, keys, inner)?,
+        (None, Some(key)) => merge_items(items, changes, key, inner, rules)?,
+        (None, None) => add_values(items, changes, rules),
     };
     *target = Node::new(merged, target.span);
     Ok(())
 }
 
 /// Values of both lists, each once.
-fn add_values(items: Vec<Node>, changes: &[Node], placement: Placement) -> Vec<Node> {
+fn add_values(items: Vec<Node>, changes: &[Node], rules: Rules) -> Vec<Node> {
     let position: HashMap<Option<Scalar>, usize> = items.iter().map(Scalar::of).zip(0..).collect();
     let mut seen = HashSet::new();
     let mut mine = Vec::new();
     for value in changes {
         if seen.insert(Scalar::of(value)) {
             let at = position.get(&Scalar::of(value)).copied();
-            if placement == Placement::Patch || at.is_none() {
-                mine.push((at, value.clone()));
-            }
+            mine.push((at.filter(|_| rules == Rules::Server), value.clone()));
         }
     }
-    let other = |item: &Node| placement == Placement::New || !seen.contains(&Scalar::of(item));
+    let other = |item: &Node| !seen.contains(&Scalar::of(item));
     let theirs = items.into_iter().enumerate().filter(|(_, item)| other(item)).collect();
     interleave(mine, theirs)
+}
+
+/// Merges items that are told apart by several keys, of which any but the first may be absent.
+fn merge_keyed(
+    items: Vec<Node>,
+    changes: &[Node],
+    keys: &[Str],
+    ty: Option<&Type>,
+) -> Result<Vec<Node>, PatchError> {
+    let value = |item: &Node, key: &str| item.get(key).and_then(Scalar::of);
+    let first = keys.first().map_or("", Str::as_str);
+    let mut position: HashMap<Scalar, Vec<usize>> = HashMap::new();
+    for (at, item) in items.iter().enumerate() {
+        if let Some(value) = value(item, first) {
+            position.entry(value).or_default().push(at);
+        }
+    }
+    let fits = |item: &Node, change: &Node| {
+        keys.iter().skip(1).all(|key| match (value(item, key), value(change, key)) {
+            (Some(a), Some(b)) => a == b,
+            _ => true,
+        })
+    };
+    let mut slots: Vec<Option<Node>> = items.into_iter().map(Some).collect();
+    let mut mine: Vec<Node> = Vec::new();
+    for change in changes {
+        let Value::Map(fields) = &change.value else { return Err(not_a_map(change, first)) };
+        let places: Vec<usize> = value(change, first)
+            .and_then(|value| position.get(&value))
+            .into_iter()
+            .flatten()
+            .copied()
+            .filter(|at| slots[*at].as_ref().is_some_and(|item| fits(item, change)))
+            .collect();
+        match fields.get(PATCH).map(|directive| (directive, directive.as_str())) {
+            Some((_, Some("delete"))) => {
+                for at in places {
+                    slots[at] = None;
+                }
+                continue;
+            }
+            None | Some((_, Some("merge" | "replace"))) => {}
+            Some((directive, _)) => return Err(unknown_directive(directive)),
+        }
+        let mut item = match places.first() {
+            Some(at) => slots[*at].take().unwrap_or_default(),
+            None => Node::new(Map::new(), change.span),
+        };
+        merge_map(&mut item, change, ty, Rules::Kustomize)?;
+        // with several keys merged items keep their place, with one they stand where the patch says
+        match places.first() {
+            Some(at) if keys.len() > 1 => slots[*at] = Some(item),
+            _ => mine.push(item),
+        }
+    }
+    mine.extend(slots.into_iter().flatten());
+    Ok(mine)
+}
+
+fn not_a_map(item: &Node, key: &str) -> PatchError {
+    PatchError::unfit(
+        item.span,
+        format!("a list that merges by `{key}` has maps as items, this is a {}", item.kind()),
+    )
 }
 
 fn merge_items(
@@ -261,7 +326,7 @@ fn merge_items(
     changes: &[Node],
     key: &str,
     ty: Option<&Type>,
-    placement: Placement,
+    rules: Rules,
 ) -> Result<Vec<Node>, PatchError> {
     let mut position: HashMap<Scalar, Vec<usize>> = HashMap::new();
     for (at, item) in items.iter().enumerate() {
@@ -274,15 +339,7 @@ fn merge_items(
     let mut mine: Vec<(Option<usize>, Node)> = Vec::new();
     let mut added: HashMap<Scalar, usize> = HashMap::new();
     for change in changes {
-        let Value::Map(fields) = &change.value else {
-            return Err(PatchError::unfit(
-                change.span,
-                format!(
-                    "a list that merges by `{key}` has maps as items, this is a {}",
-                    change.kind()
-                ),
-            ));
-        };
+        let Value::Map(fields) = &change.value else { return Err(not_a_map(change, key)) };
         let Some(value) = fields.get(key).and_then(Scalar::of) else {
             return Err(PatchError::unfit(
                 change.span,
@@ -302,7 +359,7 @@ fn merge_items(
         }
         if let Some(at) = added.get(&value) {
             let mut item = std::mem::take(&mut mine[*at].1);
-            merge_map(&mut item, change, ty, placement)?;
+            merge_map(&mut item, change, ty, rules)?;
             mine[*at].1 = item;
             continue;
         }
@@ -311,14 +368,9 @@ fn merge_items(
             Some(at) => slots[at].take().unwrap_or_default(),
             None => Node::new(Map::new(), change.span),
         };
-        merge_map(&mut item, change, ty, placement)?;
-        match (placement, at) {
-            (Placement::New, Some(at)) => slots[at] = Some(item),
-            _ => {
-                added.insert(value, mine.len());
-                mine.push((at, item));
-            }
-        }
+        merge_map(&mut item, change, ty, rules)?;
+        added.insert(value, mine.len());
+        mine.push((at.filter(|_| rules == Rules::Server), item));
     }
     let theirs = slots.into_iter().enumerate().filter_map(|(at, slot)| Some((at, slot?))).collect();
     Ok(interleave(mine, theirs))

@@ -1,22 +1,17 @@
 //! Strategic merge patches, each a row: kind, target, patch, result.
 
-use super::strategic::{Placement, apply, apply_placed};
+use super::strategic::{Rules, apply, apply_by};
 use crate::schema::Schemas;
 use crate::yaml::Node;
 use serde_json::{Value, json};
 
-fn patched(
-    kind: &str,
-    target: &Value,
-    patch: &Value,
-    placement: Placement,
-) -> Result<Value, String> {
+fn patched(kind: &str, target: &Value, patch: &Value, rules: Rules) -> Result<Value, String> {
     let schemas = Schemas::latest();
     let (api_version, kind) = kind.split_once(' ').expect("an apiVersion and a kind");
     let ty = schemas.kind(api_version, kind);
     assert_eq!(ty.is_some(), kind != "Unknown");
     let mut node = Node::from(target.clone());
-    apply_placed(&mut node, &Node::from(patch.clone()), ty, placement)
+    apply_by(&mut node, &Node::from(patch.clone()), ty, rules)
         .map_err(|error| error.to_string())?;
     Ok(Value::from(&node))
 }
@@ -137,19 +132,45 @@ fn patches_merge_as_an_api_server_merges_them() {
             json!({"spec": {"hostNetwork": true}}),
         ),
     ] {
-        assert_eq!(patched(kind, &target, &patch, Placement::Patch), Ok(expected), "{patch}");
+        assert_eq!(patched(kind, &target, &patch, Rules::Server), Ok(expected), "{patch}");
     }
 }
 
 #[test]
-fn new_items_may_stand_first_and_the_others_stay() {
-    let target = pod(&json!([{"name": "a"}, {"name": "b"}]));
-    let patch =
-        pod(&json!([{"name": "b", "image": "x"}, {"name": "c"}, {"name": "a", "image": "y"}]));
-    assert_eq!(
-        patched("v1 Pod", &target, &patch, Placement::New),
-        Ok(pod(&json!([{"name": "c"}, {"name": "a", "image": "y"}, {"name": "b", "image": "x"}])))
-    );
+fn patches_merge_as_kustomize_merges_them() {
+    let ports = |ports: Value| pod(&json!([{"name": "a", "ports": ports}]));
+    for (target, patch, expected) in [
+        // items of the patch stand first, in its order
+        (
+            pod(&json!([{"name": "a"}, {"name": "b"}, {"name": "d"}])),
+            pod(&json!([{"name": "b", "image": "x"}, {"name": "c"}])),
+            pod(&json!([{"name": "b", "image": "x"}, {"name": "c"}, {"name": "a"}, {"name": "d"}])),
+        ),
+        // with several keys an absent one fits any, and merged items keep their place
+        (
+            ports(
+                json!([{"containerPort": 80, "protocol": "TCP"}, {"containerPort": 53, "protocol": "UDP"}]),
+            ),
+            ports(
+                json!([{"containerPort": 53, "protocol": "TCP"}, {"containerPort": 80, "name": "x"}]),
+            ),
+            ports(
+                json!([{"containerPort": 53, "protocol": "TCP"}, {"containerPort": 80, "protocol": "TCP", "name": "x"}, {"containerPort": 53, "protocol": "UDP"}]),
+            ),
+        ),
+        (
+            ports(json!([{"containerPort": 80}, {"containerPort": 81}])),
+            ports(json!([{"containerPort": 80, "$patch": "delete"}])),
+            ports(json!([{"containerPort": 81}])),
+        ),
+        (
+            json!({"metadata": {"finalizers": ["a", "b"]}}),
+            json!({"metadata": {"finalizers": ["c", "b"]}}),
+            json!({"metadata": {"finalizers": ["c", "b", "a"]}}),
+        ),
+    ] {
+        assert_eq!(patched("v1 Pod", &target, &patch, Rules::Kustomize), Ok(expected), "{patch}");
+    }
 }
 
 #[test]
@@ -183,7 +204,7 @@ fn patches_that_make_no_sense_are_refused() {
         ),
     ] {
         assert_eq!(
-            patched("v1 Pod", &target, &patch, Placement::Patch),
+            patched("v1 Pod", &target, &patch, Rules::Server),
             Err(expected.to_owned()),
             "{patch}"
         );

@@ -180,7 +180,9 @@ fn translate(
                 .help("look for a loop that does not end")
         }
         ErrorKind::TemplateNotFound => {
-            let wanted = quoted(detail, '"').or_else(|| quoted(detail, '`')).unwrap_or_default();
+            let wanted = quoted(detail, '"').unwrap_or_else(|| {
+                detail.rsplit(' ').next().unwrap_or_default().trim_matches(['"', '\'']).to_owned()
+            });
             let known = templates.iter().map(|template| template.name.as_str());
             Diagnostic::error(
                 "wharf::template::not_found",
@@ -252,7 +254,8 @@ fn identifier(text: &str) -> &str {
 
 fn last_name(path: &str) -> &str {
     let name = path.rsplit('.').next().unwrap_or(path);
-    name.rsplit_once('[').map_or(name, |(_, key)| key.trim_end_matches(']').trim_matches('"'))
+    name.rsplit_once('[')
+        .map_or(name, |(_, key)| key.trim_end_matches(']').trim_matches(['"', '\'']))
 }
 
 fn missing_key(miss: &Miss) -> Diagnostic {
