@@ -1,0 +1,221 @@
+//! Services: which pods stand behind which address.
+//!
+//! One task watches services and pods and hands the whole set of rules to the runtime, which swaps
+//! it in one step. A pod that is to stop asks [`Proxy::settled`] to be taken out before it gets its
+//! signal, so that no new connection reaches a program that is going away.
+
+use super::probe::port;
+use crate::agent::runtime::network::proxy::{self, Backend, Protocol, ServiceRule};
+use crate::agent::store::{Store, Stored, metadata};
+use crate::object::meta;
+use crate::object::selector::Selector;
+use crate::yaml::Node;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The pods behind a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The pod's address.
+    pub ip: Ipv4Addr,
+    /// `spec.hostname`, when it has one.
+    pub hostname: Option<String>,
+    /// Port numbers by the service's port names.
+    pub ports: Vec<(String, u16)>,
+}
+
+/// The pods of a namespace that a service sends to: ready ones, or all with
+/// `publishNotReadyAddresses`. In the order of their names.
+#[must_use]
+pub fn endpoints(service: &Node, pods: &[Arc<Stored>]) -> Vec<Endpoint> {
+    let Some(selector) = service.at(&["spec", "selector"]).and_then(Node::as_map) else {
+        return Vec::new();
+    };
+    if selector.is_empty() {
+        return Vec::new();
+    }
+    let selector = Selector::from_labels(selector);
+    let unready_too =
+        service.at(&["spec", "publishNotReadyAddresses"]).and_then(Node::as_bool) == Some(true);
+    let chosen = pods.iter().map(|pod| &pod.object).filter(|pod| {
+        selector.matches(meta::labels(pod)) && (unready_too || serves(pod))
+    });
+    chosen
+        .filter_map(|pod| {
+            let ip = pod.str_at(&["status", "podIP"])?.parse().ok()?;
+            let ports = service.items_at(&["spec", "ports"]).iter().map(|service_port| {
+                let name = service_port.str_at(&["name"]).unwrap_or_default().to_owned();
+                (name, target_port(service_port, pod))
+            });
+            let hostname = pod.str_at(&["spec", "hostname"]).map(str::to_owned);
+            Some(Endpoint { ip, hostname, ports: ports.filter(|(_, port)| *port > 0).collect() })
+        })
+        .collect()
+}
+
+/// True for a pod that is ready and stays.
+fn serves(pod: &Node) -> bool {
+    let ready = pod.items_at(&["status", "conditions"]).iter().any(|condition| {
+        condition.str_at(&["type"]) == Some("Ready") && condition.str_at(&["status"]) == Some("True")
+    });
+    ready && !metadata::is_deleted(pod)
+}
+
+fn target_port(service_port: &Node, pod: &Node) -> u16 {
+    let target = service_port.get("targetPort").or(service_port.get("port"));
+    let containers = pod.items_at(&["spec", "containers"]);
+    containers.iter().map(|container| port(target, container)).find(|port| *port > 0).unwrap_or(0)
+}
+
+/// The rules for all services.
+#[must_use]
+pub fn rules(services: &[Arc<Stored>], pods: &[Arc<Stored>]) -> Vec<ServiceRule> {
+    let mut by_namespace: HashMap<&str, Vec<Arc<Stored>>> = HashMap::new();
+    for pod in pods {
+        by_namespace.entry(&pod.key.namespace).or_default().push(Arc::clone(pod));
+    }
+    let mut rules = Vec::new();
+    for service in services.iter().map(|service| &service.object) {
+        let Some(ip) = service.str_at(&["spec", "clusterIP"]).and_then(|ip| ip.parse().ok()) else {
+            continue;
+        };
+        let pods = by_namespace.get(meta::namespace(service)).map_or(&[][..], Vec::as_slice);
+        let endpoints = endpoints(service, pods);
+        let sticky = service.str_at(&["spec", "sessionAffinity"]) == Some("ClientIP");
+        let seconds = service
+            .i64_at(&["spec", "sessionAffinityConfig", "clientIP", "timeoutSeconds"])
+            .unwrap_or(10_800);
+        for service_port in service.items_at(&["spec", "ports"]) {
+            let name = service_port.str_at(&["name"]).unwrap_or_default();
+            let number = |key: &str| {
+                service_port.i64_at(&[key]).and_then(|port| u16::try_from(port).ok())
+            };
+            let protocol = match service_port.str_at(&["protocol"]) {
+                Some("UDP") => Protocol::Udp,
+                Some("SCTP") => continue,
+                _ => Protocol::Tcp,
+            };
+            let Some(port) = number("port") else { continue };
+            let backends = endpoints.iter().filter_map(|endpoint| {
+                let (_, port) = endpoint.ports.iter().find(|(known, _)| known == name)?;
+                Some(Backend { ip: endpoint.ip, port: *port })
+            });
+            rules.push(ServiceRule {
+                cluster_ip: ip,
+                port,
+                protocol,
+                node_port: number("nodePort").filter(|port| *port > 0),
+                backends: backends.collect(),
+                affinity: sticky.then(|| Duration::from_secs(seconds.unsigned_abs())),
+            });
+        }
+    }
+    rules
+}
+
+/// Keeps the host's rules as the store says.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// The revision of the store that the rules in force were made of.
+    applied: watch::Receiver<u64>,
+}
+
+impl Proxy {
+    /// Starts the task that keeps the rules.
+    #[must_use]
+    pub fn start(store: Store, runtime: crate::agent::runtime::Runtime) -> Proxy {
+        let (tell, applied) = watch::channel(0);
+        tokio::spawn(keep(store, runtime, tell));
+        Proxy { applied }
+    }
+
+    /// Waits until the rules take in everything up to a revision; at most two seconds, since a pod
+    /// must stop even when the rules cannot be changed.
+    pub async fn settled(&self, revision: u64) {
+        let mut applied = self.applied.clone();
+        let wait = applied.wait_for(|applied| *applied >= revision);
+        let _ = tokio::time::timeout(Duration::from_secs(2), wait).await;
+    }
+}
+
+async fn keep(store: Store, runtime: crate::agent::runtime::Runtime, tell: watch::Sender<u64>) {
+    let mut current: Option<Vec<ServiceRule>> = None;
+    loop {
+        let (services, revision) = store.list(&"services".into(), None);
+        let (pods, pods_revision) = store.list(&"pods".into(), None);
+        let (Ok(mut service_watch), Ok(mut pod_watch)) = (
+            store.watch(&"services".into(), None, revision),
+            store.watch(&"pods".into(), None, pods_revision),
+        ) else {
+            continue;
+        };
+        let wanted = rules(&services, &pods);
+        if current.as_ref() != Some(&wanted) {
+            match proxy::apply(&runtime, &wanted).await {
+                Ok(()) => current = Some(wanted),
+                Err(error) => {
+                    tracing::error!(error = %error.chain(), "service addresses could not be set");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    continue;
+                }
+            }
+        }
+        let _ = tell.send(revision);
+        tokio::select! {
+            () = service_watch.changed() => {}
+            () = pod_watch.changed() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::store::Key;
+    use serde_json::json;
+
+    fn stored(object: serde_json::Value) -> Arc<Stored> {
+        let object = Node::from(object);
+        let key = Key::new("x", meta::namespace(&object), meta::name(&object));
+        Arc::new(Stored { key, object, revision: 1 })
+    }
+
+    fn pod(name: &str, ip: &str, ready: &str, deleted: bool) -> Arc<Stored> {
+        let mut pod = json!({
+            "metadata": {"name": name, "namespace": "n", "labels": {"app": "a"}},
+            "spec": {"containers": [{"ports": [{"name": "web", "containerPort": 8080}]}]},
+            "status": {"podIP": ip, "conditions": [{"type": "Ready", "status": ready}]},
+        });
+        if deleted {
+            pod["metadata"]["deletionTimestamp"] = "2024-01-01T00:00:00Z".into();
+        }
+        stored(pod)
+    }
+
+    #[test]
+    fn ready_pods_that_stay_stand_behind_a_service() {
+        let service = stored(json!({
+            "metadata": {"name": "s", "namespace": "n"},
+            "spec": {"clusterIP": "10.96.0.9", "selector": {"app": "a"}, "ports": [
+                {"name": "http", "port": 80, "targetPort": "web", "nodePort": 30080},
+                {"name": "other", "port": 81, "protocol": "UDP"}]},
+        }));
+        let pods = [
+            pod("a", "10.0.0.1", "True", false),
+            pod("b", "10.0.0.2", "False", false),
+            pod("c", "10.0.0.3", "True", true),
+        ];
+        let rules = rules(&[service], &pods);
+        let backends: Vec<Vec<(Ipv4Addr, u16)>> = rules
+            .iter()
+            .map(|rule| rule.backends.iter().map(|b| (b.ip, b.port)).collect())
+            .collect();
+        let ip = Ipv4Addr::new(10, 0, 0, 1);
+        assert_eq!(backends, [[(ip, 8080)], [(ip, 81)]]);
+        assert_eq!((rules[0].node_port, rules[1].protocol), (Some(30080), Protocol::Udp));
+        assert_eq!(IpAddr::V4(rules[0].cluster_ip).to_string(), "10.96.0.9");
+    }
+}
