@@ -1,4 +1,6 @@
 //! The node: one state machine per pod, its volumes, probes, names and service addresses.
 
+pub mod backoff;
 pub mod environment;
+pub mod probe;
 pub mod status;

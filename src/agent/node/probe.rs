@@ -28,9 +28,20 @@ const BODY_LIMIT: usize = 10 << 10;
 /// What a probe asks.
 #[derive(Clone, Debug, PartialEq)]
 enum Check {
-    Http { scheme: String, host: Option<String>, port: u16, path: String, headers: Vec<(String, String)> },
-    Tcp { host: Option<String>, port: u16 },
-    Exec { command: Vec<String> },
+    Http {
+        scheme: String,
+        host: Option<String>,
+        port: u16,
+        path: String,
+        headers: Vec<(String, String)>,
+    },
+    Tcp {
+        host: Option<String>,
+        port: u16,
+    },
+    Exec {
+        command: Vec<String>,
+    },
     Unsupported(String),
 }
 
@@ -70,8 +81,11 @@ pub enum Verdict {
 }
 
 /// Runs a command in the container: its exit code and output.
-pub type Exec =
-    Arc<dyn Fn(Vec<String>, Duration) -> BoxFuture<'static, Result<(i32, String), String>> + Send + Sync>;
+pub type Exec = Arc<
+    dyn Fn(Vec<String>, Duration) -> BoxFuture<'static, Result<(i32, String), String>>
+        + Send
+        + Sync,
+>;
 
 impl Probes {
     /// Reads the probes of a container.
@@ -245,7 +259,8 @@ impl Probe {
             let value = node.i64_at(&[key]).unwrap_or(default).max(least);
             u32::try_from(value).unwrap_or(u32::MAX)
         };
-        let seconds = |key: &str, default, least| Duration::from_secs(number(key, default, least).into());
+        let seconds =
+            |key: &str, default, least| Duration::from_secs(number(key, default, least).into());
         Some(Probe {
             check: Check::of(node, container),
             delay: seconds("initialDelaySeconds", 0, 0),
