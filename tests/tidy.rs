@@ -56,7 +56,8 @@ const AGENT: &[(&str, u8)] =
 const LIMIT: usize = 800;
 
 /// Files over the limit, each with its reason.
-const LARGE: &[(&str, &str)] = &[];
+const LARGE: &[(&str, &str)] =
+    &[("src/agent/node/pod.rs", "one state machine whose transitions share all of its state")];
 
 struct Source {
     path: String,

@@ -419,10 +419,13 @@ where
         while let Some(Ok(_)) = body.frame().await {}
         Ok(status)
     };
+    tokio::pin!(answer);
     tokio::select! {
-        answer = answer => answer,
+        biased;
+        answer = &mut answer => answer,
+        // the connection ends when the whole answer is there, too
         ended = connection => match ended {
-            Ok(()) => Err("EOF".to_owned()),
+            Ok(()) => answer.await,
             Err(error) => Err(error.to_string()),
         },
     }

@@ -96,7 +96,7 @@ fn every_field_changes_the_objects() {
     let container = &outcome.roots[0].items_at(&["spec", "template", "spec", "containers"])[0];
     assert_eq!(origin(container.get("tty").unwrap()), "shop/overlays/prod/memory.yaml:9:14");
     let port = outcome.roots[1].items_at(&["spec", "ports"])[0].get("port").unwrap();
-    assert_eq!(origin(port), "shop/overlays/prod/overlay.yaml:16:5");
+    assert_eq!(origin(port), "shop/overlays/prod/overlay.yaml:16:54");
 }
 
 #[test]
