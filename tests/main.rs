@@ -1,5 +1,6 @@
 //! All integration tests, as one binary that links once.
 
+mod registry;
 mod runtime;
 mod schemas;
 mod tidy;
