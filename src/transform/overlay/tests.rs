@@ -129,7 +129,7 @@ fn faults_lead_to_the_line_and_suggest() {
         ),
         (
             "patches:\n- patch: |-\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: wep}\n",
-            "shop/overlays/prod/overlay.yaml:5:5: there is no apps/v1 Deployment `wep` to patch (did you mean `web`?)",
+            "shop/overlays/prod/overlay.yaml:5:22: there is no apps/v1 Deployment `wep` to patch (did you mean `web`?)",
         ),
         (
             "patches:\n- target: {kind: Pod}\n  patch: '{spec: {}}'\n",
@@ -153,7 +153,7 @@ fn faults_lead_to_the_line_and_suggest() {
         ),
         (
             "patches:\n- target: {kind: Service}\n  patch: '[{op: remove, path: /none}]'\n",
-            "shop/overlays/prod/overlay.yaml:3:11: the patch does not fit Service web: error in remove for path: '/none': unable to remove nonexistent key: none: missing value",
+            "shop/overlays/prod/overlay.yaml:3:31: the patch does not fit Service web: error in remove for path: '/none': unable to remove nonexistent key: none: missing value",
         ),
     ] {
         let outcome = run(overlay, &[("memory.yaml", "{}\n")]);
