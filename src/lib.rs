@@ -29,6 +29,7 @@ pub mod source;
 
 pub mod compile;
 pub mod transform;
+pub mod policy;
 
 #[cfg(all(feature = "agent", target_os = "linux"))]
 pub mod agent;

@@ -1,0 +1,1 @@
+//! Each rule with an object that breaks it; sound objects break none.
