@@ -3,6 +3,7 @@
 pub mod args;
 pub mod command;
 pub mod exit;
+mod findings;
 pub mod registry_args;
 pub mod report;
 pub mod source_args;

@@ -34,6 +34,11 @@ pub fn report(ui: &Ui, failure: &Failure) -> u8 {
     failure.code()
 }
 
+/// Prints findings of any severity to standard error.
+pub fn show(ui: &Ui, sources: &Sources, findings: &Diagnostics) {
+    let _ = ui.err().write_all(render(&handler(ui), sources, findings).as_bytes());
+}
+
 /// Prints warnings to standard error.
 pub fn warn(ui: &Ui, sources: &Sources, warnings: &Diagnostics) {
     if !ui.global.quiet && !warnings.is_empty() {

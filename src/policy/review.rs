@@ -22,6 +22,8 @@ pub struct Options {
 pub struct Review {
     /// All findings, in the order of the objects.
     pub findings: Diagnostics,
+    /// Positions of the findings about Secrets, in order: the text around them must not be shown.
+    pub sensitive: Vec<usize>,
     /// How many objects have no error.
     pub valid: usize,
     /// How many have one.
@@ -48,6 +50,10 @@ pub fn review(objects: &[Object], schemas: &Schemas, options: Options) -> Review
             (_, true) => review.invalid += 1,
             (true, false) => review.valid += 1,
             (false, false) => review.skipped += 1,
+        }
+        if object.kind() == "Secret" {
+            let first = review.findings.len();
+            review.sensitive.extend(first..first + found.len());
         }
         if !found.is_empty() {
             review.findings.extend(found.into_iter().map(|finding| placed(finding, object)));

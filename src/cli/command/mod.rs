@@ -11,6 +11,7 @@ pub mod pull;
 pub mod push;
 pub mod registry;
 pub mod render;
+pub mod validate;
 
 use super::exit::Failure;
 use super::ui::Ui;
@@ -39,6 +40,9 @@ pub enum Command {
     Registry(registry::Args),
     /// Render a source to Kubernetes objects
     Render(Box<render::Args>),
+    Render(render::Args),
+    /// Check a source's objects against their schemas and the rules of the API
+    Validate(validate::Args),
 }
 
 impl Command {
@@ -59,6 +63,7 @@ impl Command {
             Command::Push(args) => push::run(ui, &args),
             Command::Registry(args) => registry::run(ui, &args),
             Command::Render(args) => render::run(ui, &args),
+            Command::Validate(args) => validate::run(ui, &args),
         }
     }
 }
