@@ -28,8 +28,8 @@ pub mod render;
 pub mod source;
 
 pub mod compile;
-pub mod transform;
 pub mod policy;
+pub mod transform;
 
 #[cfg(all(feature = "agent", target_os = "linux"))]
 pub mod agent;
