@@ -40,9 +40,8 @@ pub enum Command {
     Registry(registry::Args),
     /// Render a source to Kubernetes objects
     Render(Box<render::Args>),
-    Render(render::Args),
     /// Check a source's objects against their schemas and the rules of the API
-    Validate(validate::Args),
+    Validate(Box<validate::Args>),
 }
 
 impl Command {
