@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use wharf::agent::runtime::{
     ContainerSpec, ExitStatus, NetworkConfig, Root, Runtime, RuntimeConfig, Sandbox, SandboxSpec,
@@ -14,8 +13,8 @@ const BUSYBOX: &str = "/bin/busybox";
 /// A runtime below a temporary folder, with a bridge, table and subnet that no other test has.
 pub(crate) struct Host {
     pub(crate) runtime: Runtime,
-    pub(crate) folder: tempfile::TempDir,
-    number: u32,
+    pub(crate) folder: PathBuf,
+    number: u8,
 }
 
 /// The reason why no container can run here.
@@ -44,19 +43,18 @@ pub(crate) fn on_a_host<F: Future<Output = ()>>(test: impl FnOnce(Host) -> F) {
     threads.block_on(async {
         let folder = tempfile::tempdir().expect("a folder");
         make_root(folder.path());
-        let number = number();
+        let taken = Number::take();
+        let number = taken.number;
         let config = config(folder.path(), number);
         let runtime =
             Runtime::open(config).await.unwrap_or_else(|error| panic!("{}", error.chain()));
         let kept = runtime.clone();
         let path = folder.path().to_owned();
-        let host = Host { runtime, folder, number };
-        let place = host.folder.path().to_owned();
+        let host = Host { runtime, folder: path.clone(), number };
         let guard = Guard(kept.clone());
         test(host).await;
         drop(guard);
         kept.shut_down().await.unwrap_or_else(|error| panic!("{}", error.chain()));
-        let _ = place;
         nothing_stays(&path, number);
     });
 }
@@ -77,7 +75,7 @@ impl Drop for Guard {
 
 impl Host {
     pub(crate) async fn reopen(&self) -> Runtime {
-        let config = config(self.folder.path(), self.number);
+        let config = config(&self.folder, self.number);
         Runtime::open(config).await.unwrap_or_else(|error| panic!("{}", error.chain()))
     }
 
@@ -99,7 +97,7 @@ impl Host {
             id: id.to_owned(),
             sandbox: sandbox.to_owned(),
             name: id.to_owned(),
-            root: Root::Layers(vec![self.folder.path().join("layer")]),
+            root: Root::Layers(vec![self.folder.join("layer")]),
             args: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
             log_path: Some(self.log(id)),
             ..ContainerSpec::default()
@@ -107,7 +105,7 @@ impl Host {
     }
 
     pub(crate) fn log(&self, id: &str) -> PathBuf {
-        self.folder.path().join("logs").join(format!("{id}.log"))
+        self.folder.join("logs").join(format!("{id}.log"))
     }
 
     /// What a container has put out, without the log's own columns.
@@ -134,21 +132,37 @@ impl Host {
     }
 
     pub(crate) fn service_ip(&self, last: u8) -> std::net::Ipv4Addr {
-        let third = u8::try_from(self.number).expect("a small number");
-        std::net::Ipv4Addr::new(10, 231, third, last)
+        std::net::Ipv4Addr::new(10, 231, self.number, last)
     }
 
     pub(crate) fn node_port(&self) -> u16 {
-        30_000 + u16::try_from(self.number).expect("a small number")
+        30_000 + u16::from(self.number)
     }
 }
 
-fn number() -> u32 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    (std::process::id() * 37 + NEXT.fetch_add(1, Ordering::Relaxed)) % 250
+/// A number that no other test has now, neither in this process nor in another one.
+#[derive(Debug)]
+struct Number {
+    number: u8,
+    /// Locked as long as the number is in use; the kernel lets go of it however the test ends.
+    _lock: fs::File,
 }
 
-fn config(folder: &Path, number: u32) -> RuntimeConfig {
+impl Number {
+    fn take() -> Number {
+        let folder = std::env::temp_dir().join("wharf-test-hosts");
+        fs::create_dir_all(&folder).expect("a folder");
+        for number in 0..250 {
+            let lock = fs::File::create(folder.join(number.to_string())).expect("a file");
+            if lock.try_lock().is_ok() {
+                return Number { number, _lock: lock };
+            }
+        }
+        panic!("every host is in use");
+    }
+}
+
+fn config(folder: &Path, number: u8) -> RuntimeConfig {
     RuntimeConfig {
         root: folder.join("root"),
         run_dir: folder.join("run"),
@@ -186,7 +200,7 @@ fn make_root(folder: &Path) {
         .expect("groups");
 }
 
-fn nothing_stays(folder: &Path, number: u32) {
+fn nothing_stays(folder: &Path, number: u8) {
     let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
     let stays: Vec<&str> =
         mounts.lines().filter(|line| line.contains(&folder.display().to_string())).collect();

@@ -131,8 +131,8 @@ impl Runtime {
         let _ = shim.wait().await;
         // libcontainer says what was attempted; why it failed stands only in what it logs
         let log = fs::read_to_string(folder.path("shim.log")).unwrap_or_default();
-        if let Some(last) = log.lines().rfind(|line| !line.trim().is_empty()) {
-            word = if word.is_empty() { last.to_owned() } else { format!("{word} ({last})") };
+        if let Some(first) = log.lines().find(|line| !line.trim().is_empty()) {
+            word = if word.is_empty() { first.to_owned() } else { format!("{word} ({first})") };
         }
         let word = word.trim();
         Err(if word.is_empty() { "the shim ended without a word" } else { word }.to_owned())

@@ -3,7 +3,7 @@
 use super::super::cgroup;
 
 /// Names in the order of their numbers (linux/capability.h), without `CAP_`.
-pub(super) const NAMES: &[&str] = &[
+const NAMES: &[&str] = &[
     "CHOWN",
     "DAC_OVERRIDE",
     "DAC_READ_SEARCH",

@@ -115,7 +115,9 @@ impl Process {
     fn take_identity(&self, identity: &Identity) -> Result<(), String> {
         let failed =
             |what: &'static str| move |error: rustix::io::Errno| format!("{what}: {error}");
-        let keep = CapabilitySet::from_bits_retain(self.capabilities);
+        let own = rustix::thread::capabilities(None).map_err(failed("cannot read capabilities"))?;
+        // the host may not have given the agent every capability, and nobody gets more than it has
+        let keep = CapabilitySet::from_bits_retain(self.capabilities) & own.permitted;
         for bit in 0..64 {
             let one = CapabilitySet::from_bits_retain(1 << bit);
             // numbers above the kernel's last are not in the set

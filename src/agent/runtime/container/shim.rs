@@ -69,7 +69,7 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
                 let _ = cgroup::remove(&record.cgroup);
             }
             // the agent may be gone, and then nobody reads it
-            let _ = io::stdout().write_all(reason.as_bytes());
+            tell(&reason);
             ExitCode::FAILURE
         }
     }
@@ -142,7 +142,7 @@ fn start(folder: &Folder) -> Result<Container, String> {
         .with_systemd(false)
         .with_detach(true)
         .build()
-        .map_err(|error| chain(&error))?;
+        .map_err(|error| cause(&outputs).unwrap_or_else(|| chain(&error)))?;
     let pid = container.pid().ok_or("libcontainer gave no process")?.as_raw();
     if let Some(listener) = console {
         let master = receive_terminal(&listener)?;
@@ -178,7 +178,7 @@ fn start(folder: &Folder) -> Result<Container, String> {
 impl Container {
     /// Keeps the container until it ends, and notes how. Gives the shim's own exit code.
     fn serve(mut self, folder: &Folder) -> u8 {
-        let _ = io::stdout().write_all(STARTED.as_bytes());
+        tell(STARTED);
         if detach_streams().is_err() {
             return 1;
         }
@@ -359,11 +359,31 @@ fn receive_terminal(listener: &UnixListener) -> Result<OwnedFd, String> {
     super::attach::receive_fd(stream.as_fd()).map_err(|error| format!("no terminal: {error}"))
 }
 
+/// Says something to the agent.
+fn tell(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
 /// Lets go of the agent's pipe; what libcontainer says later has no reader.
 fn detach_streams() -> io::Result<()> {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     sys::set_standard(Standard::Input, &null)?;
     sys::set_standard(Standard::Output, &null)
+}
+
+/// Why libcontainer's preparations failed: its last process says so where the program's errors go.
+fn cause(outputs: &[Output]) -> Option<String> {
+    const ENOUGH: usize = 4 << 10;
+    let errors = outputs.iter().find(|output| output.stream == Stream::Stderr)?.fd.as_ref()?;
+    rustix::io::ioctl_fionbio(errors, true).ok()?;
+    let mut text = vec![0; ENOUGH];
+    let count = rustix::io::read(errors, &mut text[..]).ok()?;
+    let text = String::from_utf8_lossy(&text[..count]).into_owned();
+    // a line of the log: time, level, place, text; the first is nearest to the cause
+    let line = text.lines().next()?;
+    let (_, message) = line.split_once(": ")?;
+    Some(message.to_owned())
 }
 
 /// An error of libcontainer with its causes, which hold what it does not say itself.

@@ -2,7 +2,7 @@
 //!
 //! The OCI specification carries namespaces, mounts and limits. Who the program runs as and what it
 //! may do stays out of it: `container::process` does that for the first process and for commands
-//! alike, so libcontainer is asked for root with every capability.
+//! alike, so libcontainer is asked for root and, naming no capabilities, leaves all there are.
 
 use super::super::cgroup::{self, Resources, Version};
 use super::capability;
@@ -237,7 +237,7 @@ pub(super) fn oci(spec: &ContainerSpec, rootfs: &Path, around: &Surroundings) ->
         "resources": cgroup::oci_resources(&spec.resources, security.privileged),
         "maskedPaths": masked,
         "readonlyPaths": read_only,
-        "rootfsPropagation": if shares_host { "rshared" } else { "rslave" },
+        "rootfsPropagation": if shares_host { "shared" } else { "slave" },
     });
     if security.privileged {
         linux["devices"] = host_devices();
@@ -250,26 +250,11 @@ pub(super) fn oci(spec: &ContainerSpec, rootfs: &Path, around: &Surroundings) ->
             "args": if spec.args.is_empty() { vec![String::new()] } else { spec.args.clone() },
             "env": [],
             "cwd": "/",
-            "capabilities": everything(),
         },
         "root": { "path": rootfs, "readonly": security.read_only_root },
         "mounts": mounts(spec, around),
         "linux": linux,
     })
-}
-
-/// Every capability of this kernel, so that the program's own set is taken from it later.
-fn everything() -> Value {
-    let last = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap")
-        .ok()
-        .and_then(|text| text.trim().parse::<usize>().ok())
-        .unwrap_or(usize::MAX);
-    let names: Vec<String> = capability::NAMES
-        .iter()
-        .take(last.saturating_add(1))
-        .map(|name| format!("CAP_{name}"))
-        .collect();
-    json!({ "bounding": names, "permitted": names, "effective": names })
 }
 
 fn mounts(spec: &ContainerSpec, around: &Surroundings) -> Vec<Value> {
