@@ -5,6 +5,7 @@ pub mod command;
 pub mod exit;
 mod findings;
 pub mod registry_args;
+pub mod release;
 pub mod report;
 pub mod source_args;
 pub mod ui;

@@ -52,6 +52,8 @@ pub struct Compiled {
     pub release: ReleaseFacts,
     /// The merged values.
     pub values: Node,
+    /// The values that the user gave.
+    pub supplied: Node,
 }
 
 /// Compiles a request.
@@ -122,6 +124,7 @@ fn finish(
     values: Node,
 ) -> Compiled {
     Compiled {
+        supplied: request.values.clone(),
         objects: rendered.objects,
         crds: rendered.crds,
         notes: rendered.notes,

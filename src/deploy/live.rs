@@ -338,3 +338,12 @@ fn manager_of(live: &Node) -> &str {
     };
     if !applies(MANAGER) && applies("helm") { "helm" } else { MANAGER }
 }
+
+/// The objects that a revision owns, in the order of its manifest.
+///
+/// # Errors
+/// When its manifest cannot be read, or the cluster cannot be reached or refuses.
+pub async fn owned(client: &Client, record: &Record) -> Result<Vec<ObjectId>, DeployError> {
+    let owned = inventory(client, &[record], &Kinds::none()).await?;
+    Ok(owned.iter().map(|owned| owned.id.clone()).collect())
+}

@@ -25,7 +25,7 @@ mod waves;
 
 pub use apply::{Outcome, Settings, execute};
 pub use error::{DeployError, NotReady};
-pub use live::{Package, Prepared, prepare};
+pub use live::{Package, Prepared, owned, prepare};
 pub use manifest::{manifest_text, parse as parse_manifest};
 pub use observe::observe_once;
 pub use progress::{Event, Progress};

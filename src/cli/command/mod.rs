@@ -2,16 +2,26 @@
 
 #[cfg(all(feature = "agent", target_os = "linux"))]
 pub mod agent;
+pub mod apply;
 pub mod completion;
+pub mod diff;
+pub mod get;
+pub mod history;
+pub mod list;
 pub mod login;
 pub mod logout;
 pub mod man;
 pub mod package;
+pub mod plan;
 pub mod pull;
 pub mod push;
 pub mod registry;
 pub mod render;
 pub mod validate;
+pub mod rollback;
+pub mod status;
+pub mod target;
+pub mod uninstall;
 
 use super::exit::Failure;
 use super::ui::Ui;
@@ -42,6 +52,26 @@ pub enum Command {
     Render(Box<render::Args>),
     /// Check a source's objects against their schemas and the rules of the API
     Validate(Box<validate::Args>),
+    /// Apply a source or a plan, and wait until it is ready
+    Apply(apply::Args),
+    /// Show what an apply would change
+    Diff(diff::Args),
+    /// Print the manifest, values or notes of a release
+    Get(get::Args),
+    /// List the revisions of a release
+    History(history::Args),
+    /// List releases
+    List(list::Args),
+    /// Write what an apply would do to a file
+    Plan(plan::Args),
+    /// Put an earlier revision of a release back
+    Rollback(rollback::Args),
+    /// Show a release and how its objects are
+    Status(status::Args),
+    /// List targets, or choose one
+    Target(target::Args),
+    /// Remove a release and everything that it owns
+    Uninstall(uninstall::Args),
 }
 
 impl Command {
@@ -63,6 +93,16 @@ impl Command {
             Command::Registry(args) => registry::run(ui, &args),
             Command::Render(args) => render::run(ui, &args),
             Command::Validate(args) => validate::run(ui, &args),
+            Command::Apply(args) => apply::run(ui, &args),
+            Command::Diff(args) => diff::run(ui, &args),
+            Command::Get(args) => get::run(ui, &args),
+            Command::History(args) => history::run(ui, &args),
+            Command::List(args) => list::run(ui, &args),
+            Command::Plan(args) => plan::run(ui, &args),
+            Command::Rollback(args) => rollback::run(ui, &args),
+            Command::Status(args) => status::run(ui, &args),
+            Command::Target(args) => target::run(ui, &args),
+            Command::Uninstall(args) => uninstall::run(ui, &args),
         }
     }
 }
