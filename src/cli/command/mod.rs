@@ -17,11 +17,11 @@ pub mod pull;
 pub mod push;
 pub mod registry;
 pub mod render;
-pub mod validate;
 pub mod rollback;
 pub mod status;
 pub mod target;
 pub mod uninstall;
+pub mod validate;
 
 use super::exit::Failure;
 use super::ui::Ui;
