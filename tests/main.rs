@@ -1,6 +1,7 @@
 //! All integration tests, as one binary that links once.
 
 mod registry;
+mod api;
 mod runtime;
 mod schemas;
 mod tidy;

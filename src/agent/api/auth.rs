@@ -97,9 +97,9 @@ mod tests {
 
     #[test]
     fn the_subject_of_a_certificate_is_read() {
+        use rustls::pki_types::pem::PemObject;
         let folder = tempfile::tempdir().expect("a folder");
         let pki = crate::agent::api::pki::open(folder.path(), "host").expect("makes certificates");
-        use rustls::pki_types::pem::PemObject;
         let der =
             rustls::pki_types::CertificateDer::from_pem_slice(pki.admin.certificate.as_bytes())
                 .expect("is PEM");

@@ -96,7 +96,7 @@ impl Decoder {
                 _ => mismatch(self, &node),
             },
             Shape::String => match &node.value {
-                Value::String(_) => self.text(node, ty),
+                Value::String(_) => Self::text(node, ty),
                 _ => mismatch(self, &node),
             },
             Shape::Boolean => match node.value {
@@ -181,7 +181,7 @@ impl Decoder {
         Ok(decoded.into())
     }
 
-    fn text(&self, node: Node, ty: &Type) -> Result<Node, Unfit> {
+    fn text(node: Node, ty: &Type) -> Result<Node, Unfit> {
         let text = node.as_str().unwrap_or_default();
         match ty.format() {
             Some("byte") => bytes(text).map(|()| node),

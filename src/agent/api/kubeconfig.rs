@@ -90,6 +90,7 @@ mod tests {
 
     #[test]
     fn the_context_is_merged_into_what_is_there() {
+        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a folder");
         let pki = super::super::pki::open(folder.path(), "host").expect("makes certificates");
         let path = folder.path().join("config");
@@ -109,7 +110,6 @@ mod tests {
             config.items_at(&["clusters"])[1].str_at(&["cluster", "server"]),
             Some("https://b")
         );
-        use std::os::unix::fs::PermissionsExt;
         let mode = std::fs::metadata(&path).expect("is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         std::fs::write(&path, "a: [").expect("writes");

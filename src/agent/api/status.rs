@@ -18,7 +18,7 @@ pub(crate) struct Status {
     /// The text.
     pub(crate) message: String,
     /// What it is about.
-    pub(crate) details: Option<Details>,
+    pub(crate) details: Option<Box<Details>>,
     /// A token with which an expired list can be gone on with.
     pub(crate) resume: Option<String>,
 }
@@ -52,7 +52,7 @@ impl Status {
     }
 
     fn with(mut self, details: Details) -> Status {
-        self.details = Some(details);
+        self.details = Some(Box::new(details));
         self
     }
 

@@ -15,6 +15,10 @@ fn default(object: &mut Node) {
     if !name.is_empty() {
         object.set_at(&["metadata", "labels", NAME_LABEL], name);
     }
+    let conditions = object.at_mut(&["status", "conditions"]).and_then(Node::as_list_mut);
+    for condition in conditions.into_iter().flatten() {
+        super::default(condition, "lastTransitionTime", Node::NULL);
+    }
 }
 
 fn create(object: &mut Node) {

@@ -75,7 +75,7 @@ fn validate(object: &Node, faults: &mut Faults) {
             faults.invalid("spec.selector", node.clone(), rule);
         }
         Some((node, Err(error))) => {
-            faults.invalid("spec.selector", node.clone(), error.to_string())
+            faults.invalid("spec.selector", node.clone(), error.to_string());
         }
         Some((_, Ok(selector))) => {
             let labels = spec.at(&["template", "metadata", "labels"]);

@@ -88,7 +88,7 @@ fn cells(pod: &Node, now: Timestamp) -> Vec<Node> {
             let waiting = status.str_at(&["state", "waiting", "reason"]).unwrap_or_default();
             let terminated = status.at(&["state", "terminated"]);
             if !waiting.is_empty() {
-                reason = waiting.to_owned();
+                reason = waiting.into();
             } else if let Some(terminated) = terminated {
                 reason = ended(terminated);
             } else if status.get("ready").and_then(Node::as_bool) == Some(true)

@@ -19,11 +19,11 @@ pub(crate) fn get(request: &Request) -> Result<Reply, Status> {
     let kind = request.kind();
     let found = request.api.store.get(&kind.key(request.namespace(), request.name()));
     let stored = found.ok_or_else(|| Status::not_found(kind, request.name()))?;
-    answer(request, &stored.object)
+    Ok(answer(request, &stored.object))
 }
 
-fn answer(request: &Request, object: &Node) -> Result<Reply, Status> {
-    Ok(respond::node(StatusCode::OK, request.accepted.encoding, &scale(object)))
+fn answer(request: &Request, object: &Node) -> Reply {
+    respond::node(StatusCode::OK, request.accepted.encoding, &scale(object))
 }
 
 fn scale(object: &Node) -> Node {
@@ -110,5 +110,5 @@ async fn write(
         |request, before, after| request.api.own(kind, Some(before), after, &manager, "scale"),
     )
     .await?;
-    answer(request, &stored.object)
+    Ok(answer(request, &stored.object))
 }

@@ -10,6 +10,7 @@ pub(crate) use list::KINDS;
 
 /// What one kind is called and how the API treats it.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "Kubernetes' own word")]
 pub(crate) struct Kind {
     /// API group; empty for the core group.
     pub(crate) group: &'static str,
