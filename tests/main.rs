@@ -1,7 +1,7 @@
 //! All integration tests, as one binary that links once.
 
-mod registry;
 mod api;
+mod registry;
 mod runtime;
 mod schemas;
 mod tidy;
