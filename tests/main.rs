@@ -3,6 +3,7 @@
 mod api;
 mod registry;
 mod runtime;
+mod examples;
 mod schemas;
 mod tidy;
 mod yaml_vectors;

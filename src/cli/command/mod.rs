@@ -10,6 +10,8 @@ pub mod history;
 pub mod list;
 pub mod login;
 pub mod logout;
+pub mod explain;
+pub mod init;
 pub mod man;
 pub mod package;
 pub mod plan;
@@ -38,6 +40,10 @@ pub enum Command {
     Login(login::Args),
     /// Forget the login to a registry
     Logout(logout::Args),
+    /// Show where a value of an object came from
+    Explain(Box<explain::Args>),
+    /// Make a new package
+    Init(init::Args),
     /// Write the manual pages to a folder
     Man(man::Args),
     /// Pack a package or chart into an archive
@@ -86,6 +92,8 @@ impl Command {
             Command::Completion(args) => completion::run(ui, &args),
             Command::Login(args) => login::run(ui, &args),
             Command::Logout(args) => logout::run(ui, &args),
+            Command::Explain(args) => explain::run(ui, &args),
+            Command::Init(args) => init::run(ui, &args),
             Command::Man(args) => man::run(ui, &args),
             Command::Package(args) => package::run(ui, &args),
             Command::Pull(args) => pull::run(ui, &args),
