@@ -1,9 +1,9 @@
 //! All integration tests, as one binary that links once.
 
 mod api;
+mod examples;
 mod registry;
 mod runtime;
-mod examples;
 mod schemas;
 mod tidy;
 mod yaml_vectors;

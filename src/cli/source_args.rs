@@ -11,6 +11,7 @@ use crate::compile::{self, Compiled, ReleaseFacts, Request, TargetFacts};
 use crate::oci::Reference;
 use crate::schema::Schemas;
 use crate::source::cache::Cache;
+use crate::source::layers::{self, LayerError, Layers};
 use crate::source::{local, oci};
 use crate::values::{self, SetFlag, SetKind};
 use crate::yaml::{self, Dialect, Node};
@@ -31,6 +32,9 @@ pub struct SourceArgs {
 #[derive(clap::Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Values and target")]
 pub struct SourceFlags {
+    /// Overlay of the package: `overlays/NAME/overlay.yaml`
+    #[arg(long, value_name = "NAME")]
+    pub overlay: Option<String>,
     /// Values from a YAML file (`-` for standard input); later files win
     #[arg(long = "values", short = 'f', value_name = "FILE")]
     pub values: Vec<String>,
@@ -79,9 +83,16 @@ impl SourceArgs {
         ui: &Ui,
         release: &ReleaseFacts,
     ) -> Result<(Arc<Sources>, Compiled), Failure> {
-        let tree = self.load(ui)?;
         let sources = Arc::new(Sources::new());
         let input = |faults| Failure::Input { sources: sources.clone(), faults };
+        let mut fetch = |reference: &str| self.pull(ui, reference);
+        let overlay = self.flags.overlay.as_deref();
+        let Layers { tree, overlays } =
+            match layers::resolve(self.load(ui)?, overlay, &sources, &mut fetch) {
+                Ok(layers) => layers,
+                Err(LayerError::Input(faults)) => return Err(input(faults)),
+                Err(LayerError::Fetch(failure)) => return Err(failure),
+            };
         let release = ReleaseFacts {
             name: self.flags.name.clone().or(release.name.clone()),
             namespace: ui.global.namespace.clone().unwrap_or(release.namespace.clone()),
@@ -89,6 +100,7 @@ impl SourceArgs {
         };
         let request = Request {
             tree,
+            overlays,
             values: self.flags.values(&sources).map_err(input)?,
             release,
             target: self.flags.target()?,
@@ -105,14 +117,14 @@ impl SourceArgs {
             return Err(Failure::Usage(message.into()));
         }
         if self.source.starts_with("oci://") {
-            return self.pull(ui);
+            return self.pull(ui, &self.source);
         }
         local::load(&self.source).map_err(Failure::failed)
     }
 
     /// The files of a package in a registry.
-    fn pull(&self, ui: &Ui) -> Result<FileTree, Failure> {
-        let reference = Reference::oci(&self.source).map_err(Failure::failed)?;
+    fn pull(&self, ui: &Ui, reference: &str) -> Result<FileTree, Failure> {
+        let reference = Reference::oci(reference).map_err(Failure::failed)?;
         let client = RegistryArgs { plain_http: self.flags.plain_http }.client();
         let pulled = ui.block_on(async {
             let pulled = oci::pull(&client, &reference, &Cache::user(), &progress(ui)).await;

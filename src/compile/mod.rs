@@ -1,7 +1,7 @@
 //! The driver: from the files of a source to the objects of a release.
 //!
 //! ```text
-//! tree -> package -> values (checked) -> render -> transform (overlay) -> objects
+//! tree -> package -> values (overlays' too, checked) -> render -> transform (overlays) -> objects
 //! ```
 //!
 //! Compiling is hermetic: it reads its request and nothing else. The same request gives the same
@@ -15,16 +15,21 @@ use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::Sources;
 use crate::base::tree::FileTree;
 use crate::object::Object;
-use crate::package::{self, Kind, Native};
+use crate::package::{self, Kind};
 use crate::render::{self, Rendered};
+use crate::schema::Schemas;
+use crate::transform::overlay::{Layer, Overlay};
 use crate::values::{self, Schema};
 use crate::yaml::{self, Dialect, Node};
+use std::collections::HashSet;
 
 /// What is to be compiled, and for whom.
 #[derive(Debug)]
 pub struct Request {
     /// The files of the source.
     pub tree: FileTree,
+    /// What lies over it, the lowest first.
+    pub overlays: Vec<Layer>,
     /// The values that the user gives, already layered.
     pub values: Node,
     /// The release.
@@ -64,35 +69,84 @@ pub fn compile(request: &Request, sources: &Sources) -> Result<Compiled, Diagnos
     match package::detect(&request.tree)? {
         Kind::Native => native(request, sources),
         Kind::Plain => plain(request, sources),
-        kind => Err(Diagnostic::error(
-            "wharf::package::unsupported_kind",
-            format!("`{}` is a {}, which cannot be rendered", request.tree.label(), kind.noun()),
-        )
-        .help("render it with its own tool and give the result as plain manifests")
-        .into()),
+        Kind::Overlay => Err(unsupported(
+            &format!("`{}` is an overlay whose base was not loaded", request.tree.label()),
+            "name the package, and the overlay with --overlay",
+        )),
+        kind => Err(unsupported(
+            &format!("`{}` is a {}, which cannot be rendered", request.tree.label(), kind.noun()),
+            "render it with its own tool and give the result as plain manifests",
+        )),
     }
+}
+
+fn unsupported(message: &str, help: &str) -> Diagnostics {
+    Diagnostic::error("wharf::package::unsupported_kind", message).help(help).into()
 }
 
 fn plain(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics> {
-    if let Some(entry) = request.values.as_map().and_then(|map| map.iter().next()) {
-        return Err(Diagnostic::error("wharf::values::unused", "plain manifests take no values")
-            .at(entry.key_span, "set here")
-            .into());
+    let mut faults = Diagnostics::new();
+    let overlays = overlays(request, sources, &mut faults);
+    let given = overlays.iter().filter_map(|overlay| overlay.values.as_ref());
+    for values in given.chain([&request.values]) {
+        if let Some(entry) = values.as_map().and_then(|map| map.iter().next()) {
+            let message = "plain manifests take no values";
+            faults.push(
+                Diagnostic::error("wharf::values::unused", message).at(entry.key_span, "set here"),
+            );
+        }
     }
-    let rendered = render::plain::render(&request.tree, sources)?;
+    let rendered = match render::plain::render(&request.tree, sources) {
+        Ok(rendered) if !faults.has_errors() => rendered,
+        Ok(_) => return Err(faults),
+        Err(more) => {
+            faults.extend(more);
+            return Err(faults);
+        }
+    };
     let label = request.tree.label().trim_end_matches('/');
     let name = label.rsplit('/').next().unwrap_or(label);
-    Ok(finish(request, rendered, name, String::new(), Node::map()))
+    let release = release(request, &overlays, name);
+    let (rendered, warnings) = changed(rendered, overlays, request)?;
+    Ok(Compiled {
+        objects: rendered.objects,
+        crds: rendered.crds,
+        notes: None,
+        warnings,
+        name: name.to_owned(),
+        version: String::new(),
+        release,
+        values: Node::map(),
+        supplied: Node::map(),
+    })
 }
 
 fn native(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics> {
-    let package = package::load(&request.tree, sources)?;
-    let schema = schema(&package, sources)?;
-    let mut merged = defaults(&package, sources)?;
-    let place = schema.as_ref().map_or(Schema::none(), Schema::new);
-    values::merge(&mut merged, request.values.clone(), place);
     let mut faults = Diagnostics::new();
-    if let Some(schema) = &schema
+    let mut taken = |faulty: Result<Option<Node>, Diagnostics>| match faulty {
+        Ok(node) => node,
+        Err(more) => {
+            faults.extend(more);
+            None
+        }
+    };
+    let schema = taken(schema(&request.tree, sources));
+    let mut merged = taken(defaults(&request.tree, sources)).unwrap_or_else(Node::map);
+    let overlays = overlays(request, sources, &mut faults);
+    let package = match package::load(&request.tree, sources) {
+        Ok(package) => package,
+        Err(mut more) => {
+            more.extend(faults);
+            return Err(more);
+        }
+    };
+    let place = schema.as_ref().map_or(Schema::none(), Schema::new);
+    let given = overlays.iter().filter_map(|overlay| overlay.values.as_ref());
+    for values in given.chain([&request.values]) {
+        values::merge(&mut merged, values.clone(), place);
+    }
+    if !faults.has_errors()
+        && let Some(schema) = &schema
         && let Err(more) = values::check(&merged, schema)
     {
         faults.extend(more);
@@ -101,7 +155,7 @@ fn native(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics>
     if faults.has_errors() {
         return Err(faults);
     }
-    let release = request.release.named(&package.name);
+    let release = release(request, &overlays, &package.name);
     let rendered = render::jinja::render(
         &package,
         &render::jinja::Input {
@@ -112,66 +166,88 @@ fn native(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics>
         },
         sources,
     )?;
-    let version = package.version.to_string();
-    Ok(finish(request, rendered, &package.name, version, merged))
-}
-
-fn finish(
-    request: &Request,
-    rendered: Rendered,
-    name: &str,
-    version: String,
-    values: Node,
-) -> Compiled {
-    Compiled {
-        supplied: request.values.clone(),
+    let (rendered, warnings) = changed(rendered, overlays, request)?;
+    Ok(Compiled {
         objects: rendered.objects,
         crds: rendered.crds,
         notes: rendered.notes,
-        warnings: Diagnostics::new(),
-        name: name.to_owned(),
-        version,
-        release: request.release.named(name),
-        values,
+        warnings,
+        name: package.name,
+        version: package.version.to_string(),
+        release,
+        values: merged,
+        supplied: request.values.clone(),
+    })
+}
+
+/// The overlays that can be read.
+fn overlays(request: &Request, sources: &Sources, faults: &mut Diagnostics) -> Vec<Overlay> {
+    let read = |layer| match Overlay::load(layer, sources) {
+        Ok(overlay) => Some(overlay),
+        Err(more) => {
+            faults.extend(more);
+            None
+        }
+    };
+    request.overlays.iter().filter_map(read).collect()
+}
+
+/// The release; an overlay says for templates too where the objects will be.
+fn release(request: &Request, overlays: &[Overlay], package: &str) -> ReleaseFacts {
+    let mut release = request.release.named(package);
+    if let Some(namespace) = overlays.iter().rev().find_map(Overlay::namespace) {
+        namespace.clone_into(&mut release.namespace);
     }
+    release
+}
+
+/// Puts the overlays over what was rendered. They change definitions of custom resources as well.
+fn changed(
+    rendered: Rendered,
+    overlays: Vec<Overlay>,
+    request: &Request,
+) -> Result<(Rendered, Diagnostics), Diagnostics> {
+    if overlays.is_empty() {
+        return Ok((rendered, Diagnostics::new()));
+    }
+    let schemas = Schemas::kubernetes(&request.target.kube_version).unwrap_or_else(Schemas::latest);
+    let mut sink = Diagnostics::new();
+    let mut all = rendered.crds;
+    let definitions: HashSet<_> = all.iter().map(|object| object.origin.clone()).collect();
+    all.extend(rendered.objects);
+    for overlay in overlays {
+        overlay.apply(&mut all, &schemas, &mut sink);
+    }
+    let (crds, objects) = all.into_iter().partition(|object| definitions.contains(&object.origin));
+    sink.finish(Rendered { objects, crds, notes: rendered.notes })
 }
 
 /// `values.yaml`, or nothing.
-fn defaults(package: &Native, sources: &Sources) -> Result<Node, Diagnostics> {
-    let root = document(package, "values.yaml", sources)?;
-    match &root {
-        None => Ok(Node::map()),
-        Some(node) if node.is_null() => Ok(Node::map()),
-        Some(node) if node.as_map().is_some() => Ok(node.clone()),
-        Some(node) => Err(not_a_map("values.yaml", node).into()),
-    }
+fn defaults(tree: &FileTree, sources: &Sources) -> Result<Option<Node>, Diagnostics> {
+    map_of(tree, "values.yaml", sources).map(|root| root.filter(|node| !node.is_null()))
 }
 
 /// `values.schema.json`, or nothing.
-fn schema(package: &Native, sources: &Sources) -> Result<Option<Node>, Diagnostics> {
-    let root = document(package, "values.schema.json", sources)?;
-    match root {
-        Some(node) if node.as_map().is_none() => Err(not_a_map("values.schema.json", &node).into()),
-        root => Ok(root),
-    }
+fn schema(tree: &FileTree, sources: &Sources) -> Result<Option<Node>, Diagnostics> {
+    map_of(tree, "values.schema.json", sources)
 }
 
-fn document(package: &Native, name: &str, sources: &Sources) -> Result<Option<Node>, Diagnostics> {
-    let shown = package.tree.display(name);
-    match (package.tree.get(name), package.tree.text(name)) {
-        (None, _) => Ok(None),
+fn map_of(tree: &FileTree, name: &str, sources: &Sources) -> Result<Option<Node>, Diagnostics> {
+    let shown = tree.display(name);
+    let root = match (tree.get(name), tree.text(name)) {
+        (None, _) => return Ok(None),
         (Some(_), None) => {
             let message = format!("`{shown}` is not UTF-8 text");
-            Err(Diagnostic::error("wharf::package::unreadable", message).into())
+            return Err(Diagnostic::error("wharf::package::unreadable", message).into());
         }
         (Some(_), Some(text)) => {
             let file = sources.add(shown, text);
-            yaml::parse_one(sources, file, Dialect::GoYamlV2).map(Some)
+            yaml::parse_one(sources, file, Dialect::GoYamlV2)?
         }
+    };
+    if root.is_null() || root.as_map().is_some() {
+        return Ok(Some(root));
     }
-}
-
-fn not_a_map(name: &str, node: &Node) -> Diagnostic {
-    let message = format!("`{name}` must be a map, found {}", node.kind());
-    Diagnostic::error("wharf::values::invalid", message).at(node.span, "")
+    let message = format!("`{name}` must be a map, found {}", root.kind());
+    Err(Diagnostic::error("wharf::values::invalid", message).at(root.span, "").into())
 }

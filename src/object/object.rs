@@ -7,7 +7,7 @@ use crate::yaml::Node;
 use std::sync::Arc;
 
 /// Where an object came from, as far as its spans do not tell.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Origin {
     /// The package, chart or folder, as the user names it.
     pub package: String,

@@ -15,6 +15,8 @@ pub enum Kind {
     Kustomize,
     /// `compose.yaml` and its other names.
     Compose,
+    /// `overlay.yaml`: changes to a source that it names.
+    Overlay,
     /// Files of Kubernetes objects.
     Plain,
 }
@@ -41,6 +43,7 @@ impl Kind {
             Kind::Helm => "Helm chart",
             Kind::Kustomize => "kustomization",
             Kind::Compose => "Compose project",
+            Kind::Overlay => "overlay",
             Kind::Plain => "set of plain manifests",
         }
     }
@@ -53,6 +56,9 @@ impl Kind {
 pub fn detect(tree: &FileTree) -> Result<Kind, Diagnostic> {
     if let Some((_, kind)) = MARKS.iter().find(|(name, _)| tree.get(name).is_some()) {
         return Ok(*kind);
+    }
+    if tree.text("overlay.yaml").is_some_and(is_overlay) {
+        return Ok(Kind::Overlay);
     }
     let names: Vec<&str> = tree.iter().map(|(path, _)| path.as_str()).collect();
     if names.iter().any(|name| is_manifest(name)) {
@@ -68,6 +74,13 @@ pub fn detect(tree: &FileTree) -> Result<Kind, Diagnostic> {
         .maybe_help(slip))
 }
 
+/// True unless the text says that it is something else: plain manifests may be in a file of that
+/// name too.
+fn is_overlay(text: &str) -> bool {
+    let mut kinds = text.lines().filter_map(|line| line.strip_prefix("kind:"));
+    kinds.all(|kind| kind.trim_matches([' ', '"', '\'']) == "Overlay")
+}
+
 /// True for files that are read as manifests.
 #[must_use]
 pub(super) fn is_manifest(path: &str) -> bool {
@@ -78,6 +91,12 @@ pub(super) fn is_manifest(path: &str) -> bool {
 mod tests {
     use super::*;
     use crate::base::path::SafePath;
+
+    #[test]
+    fn an_object_in_a_file_of_that_name_is_no_overlay() {
+        assert!(is_overlay("namespace: shop\n") && is_overlay("kind: Overlay\n"));
+        assert!(!is_overlay("apiVersion: v1\nkind: ConfigMap\n"));
+    }
 
     #[test]
     fn files_tell_what_a_source_is() {
@@ -92,6 +111,7 @@ mod tests {
         assert_eq!(check(&["Chart.yaml"]), Ok(Kind::Helm));
         assert_eq!(check(&["Kustomization"]), Ok(Kind::Kustomize));
         assert_eq!(check(&["docker-compose.yml"]), Ok(Kind::Compose));
+        assert_eq!(check(&["overlay.yaml", "web.yaml"]), Ok(Kind::Overlay));
         assert_eq!(check(&["web.json"]), Ok(Kind::Plain));
         assert_eq!(check(&["README.md"]), Err("`x` holds nothing to render".into()));
     }

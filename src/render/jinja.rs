@@ -14,10 +14,11 @@ use super::documents::Collector;
 use super::{Rendered, plain};
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::Sources;
-use crate::object::Origin;
+use crate::object::{Object, Origin};
 use crate::package::Native;
 use crate::template::jinja::{self, Facts, Output, Role, Template};
 use crate::yaml::{FieldPath, Node};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What templates know beside the package itself.
@@ -76,7 +77,7 @@ pub fn render(
         Err(faults) => collector.faults.extend(faults),
     }
     let crds = match plain::render(&package.tree.subtree("crds"), sources) {
-        Ok(rendered) => rendered.objects,
+        Ok(rendered) => crds(package, rendered.objects),
         Err(faults) => {
             collector.faults.extend(faults);
             Vec::new()
@@ -84,6 +85,19 @@ pub fn render(
     };
     let rendered = Rendered { objects: collector.objects, crds, notes };
     collector.faults.finish(rendered).map(|(rendered, _)| rendered)
+}
+
+/// Definitions say where they come from as templates do: by the package and the path in it.
+fn crds(package: &Native, objects: Vec<Object>) -> Vec<Object> {
+    let mut origins: HashMap<String, Arc<Origin>> = HashMap::new();
+    let named = |object: Object| {
+        let file = &object.origin.file;
+        let origin = origins.entry(file.clone()).or_insert_with(|| {
+            Arc::new(Origin { package: package.name.clone(), file: format!("crds/{file}") })
+        });
+        Object { origin: origin.clone(), ..object }
+    };
+    objects.into_iter().map(named).collect()
 }
 
 fn templates(package: &Native, sources: &Sources, faults: &mut Diagnostics) -> Vec<Template> {

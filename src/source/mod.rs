@@ -1,5 +1,6 @@
 //! From a reference that the user types to a tree of files in memory.
 
 pub mod cache;
+pub mod layers;
 pub mod local;
 pub mod oci;

@@ -6,6 +6,7 @@
 //! {{ m(1) ~ "!" }}       →  {{ (m(1)|__text) ~ "!" }}        operators and filters see text
 //! {% set x %}…{% endset %}   +  {% set x = x|__capture %}
 //! {% filter f %}         →  {% filter __capture|f %}
+//! {% endcall %}↵         →  {% endcall %}↵↵             the line that a call printed ends
 //! ```
 //!
 //! A macro that is called as the whole of `{{ … }}` keeps its markers, and so its types; everywhere
@@ -242,6 +243,16 @@ impl<'a> Rewriter<'a> {
                     self.calls(open + 1, end, false);
                 }
             }
+            Some("endcall") => {
+                // a call prints, so as after `}}` the line goes on: the engine takes this line
+                // break instead of the template's own
+                let close = self.end_offset(end);
+                if self.text[close..].starts_with(['\n', '\r'])
+                    && !self.text[..close].ends_with("-%}")
+                {
+                    self.put(close, "\n");
+                }
+            }
             Some("set") => self.set(first, end),
             Some("endset") => {
                 if let Some(name) = self.sets.pop().filter(|name| !name.is_empty()) {
@@ -419,5 +430,9 @@ mod tests {
         check("{% set x|upper %}a{% endset %}", "{% set x|__capture|upper %}a{% endset %}");
         check("{% filter upper %}a{% endfilter %}", "{% filter __capture|upper %}a{% endfilter %}");
         check("{% call m(1) %}a{% endcall %}", "{%+ do __begin(0) %}{% call m(1) %}a{% endcall %}");
+        check(
+            "{% call m(1) %}a{% endcall %}\nb",
+            "{%+ do __begin(0) %}{% call m(1) %}a{% endcall %}\n\nb",
+        );
     }
 }

@@ -115,6 +115,20 @@ fn a_macro_called_as_a_whole_gives_yaml_elsewhere_text() {
 }
 
 #[test]
+fn a_block_call_ends_its_line() {
+    let macros = "{% macro of(kind) %}\nkind: {{ kind }}\nspec: {{ caller() }}\n{% endmacro %}";
+    let template = "{% import '_m.j2' as m %}\n{% call m.of('A') %}\nx: {{ values.map }}\n\
+                    {% endcall %}\n---\n{% call m.of('B') %}z{% endcall %}\n";
+    assert_eq!(
+        run(template, macros, &values()),
+        Ok(vec![
+            json!({"kind": "A", "spec": {"x": {"x": {"y": [1, "2"]}}}}),
+            json!({"kind": "B", "spec": "z"})
+        ])
+    );
+}
+
+#[test]
 fn captures_and_filters_see_text() {
     check(
         "{% set x %}{{ values.repo }}-x{% endset %}a: {{ x }}\nb: {{ x | upper }}\nc: {{ x | length }}",

@@ -1,11 +1,14 @@
 //! Overlays: `overlays/<name>/overlay.yaml`, values and changes on top of a package.
 //!
 //! ```yaml
-//! base: ../..                # the package that the overlay stands in
+//! base: ../..                # what it changes; the package that it stands in need not be named
 //! values: {replicas: 3}      # below the values that the user gives
 //! namespace: shop            # from here on the fields of a Kustomization
 //! patches: [{path: more-memory.yaml}]
 //! ```
+//!
+//! The base is any source: another overlay, a package, manifests; whoever loads the overlay follows
+//! it, so reading one touches nothing but its own files.
 //!
 //! Read strictly: a key that is not known is an error with a suggestion, and one that a
 //! Kustomization has but overlays do not is said to be so. All faults are reported at once.
@@ -27,6 +30,9 @@ use crate::object::selector::Selector;
 use crate::schema::Schemas;
 use crate::yaml::{self, Dialect, Map, Node, Value};
 use regex::Regex;
+
+/// The `apiVersion` of an overlay, which need not be written.
+const API_VERSION: &str = "wharf.dev/v1";
 
 const KEYS: &[&str] = &[
     "apiVersion",
@@ -69,6 +75,73 @@ const UNSUPPORTED: &[&str] = &[
     "sortOptions",
 ];
 
+/// An overlay before it is read: its files, and the folder that its `overlay.yaml` is in.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// The files that it may name.
+    pub tree: FileTree,
+    /// Its folder in the tree; empty for the top.
+    pub folder: String,
+}
+
+impl Layer {
+    /// The overlay of a name in a package.
+    ///
+    /// # Errors
+    /// When there is none; names the others.
+    pub fn named(tree: &FileTree, name: &str) -> Result<Layer, Diagnostic> {
+        let folder = format!("overlays/{name}");
+        let path = format!("{folder}/overlay.yaml");
+        if tree.get(&path).is_some() {
+            return Ok(Layer { tree: tree.clone(), folder });
+        }
+        let names: Vec<&str> = tree
+            .under("overlays")
+            .filter_map(|(path, _)| {
+                path.as_str().strip_prefix("overlays/")?.strip_suffix("/overlay.yaml")
+            })
+            .collect();
+        Err(Diagnostic::error(
+            "wharf::transform::overlay_not_found",
+            format!("`{}` has no overlay `{name}`", tree.label()),
+        )
+        .maybe_help(suggest::did_you_mean(name, names.iter().copied()))
+        .note(match names.as_slice() {
+            [] => format!("an overlay is a file `{path}`"),
+            some => format!("there is {}", some.join(", ")),
+        }))
+    }
+
+    /// Where its `overlay.yaml` is in its tree.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self.folder.as_str() {
+            "" => "overlay.yaml".to_owned(),
+            folder => format!("{folder}/overlay.yaml"),
+        }
+    }
+
+    /// The text of `base`, with where it is written.
+    ///
+    /// # Errors
+    /// When `overlay.yaml` is no YAML.
+    pub fn base(&self, sources: &Sources) -> Result<Option<Node>, Diagnostics> {
+        let root = self.document(sources)?;
+        Ok(root.get("base").filter(|base| base.as_str().is_some()).cloned())
+    }
+
+    fn document(&self, sources: &Sources) -> Result<Node, Diagnostics> {
+        let path = self.path();
+        let shown = self.tree.display(&path);
+        let Some(text) = self.tree.text(&path) else {
+            let message = format!("`{shown}` is missing or is not UTF-8 text");
+            return Err(Diagnostic::error("wharf::transform::file_not_found", message).into());
+        };
+        let file = sources.add(shown, text);
+        yaml::parse_one(sources, file, Dialect::GoYamlV3)
+    }
+}
+
 /// What an overlay says.
 #[derive(Debug, Default)]
 pub struct Overlay {
@@ -82,52 +155,25 @@ pub struct Overlay {
 }
 
 impl Overlay {
-    /// Reads the overlay of a name from a package's files.
-    ///
-    /// # Errors
-    /// Every fault of the overlay; names of the others when there is none of this name.
-    pub fn load(tree: &FileTree, name: &str, sources: &Sources) -> Result<Overlay, Diagnostics> {
-        let folder = format!("overlays/{name}");
-        let path = format!("{folder}/overlay.yaml");
-        let Some(text) = tree.text(&path) else {
-            let names: Vec<&str> = tree
-                .under("overlays")
-                .filter_map(|(path, _)| {
-                    path.as_str().strip_prefix("overlays/")?.strip_suffix("/overlay.yaml")
-                })
-                .collect();
-            let mut fault = Diagnostic::error(
-                "wharf::transform::overlay_not_found",
-                format!("`{}` has no overlay `{name}`", tree.label()),
-            )
-            .maybe_help(suggest::did_you_mean(name, names.iter().copied()));
-            fault = fault.note(match names.as_slice() {
-                [] => format!("an overlay is a file `{path}`"),
-                some => format!("there is {}", some.join(", ")),
-            });
-            return Err(fault.into());
-        };
-        let file = sources.add(tree.display(&path), text);
-        let node = yaml::parse_one(sources, file, Dialect::GoYamlV3)?;
-        Overlay::parse(&node, tree, &folder, sources)
-    }
-
-    /// Reads an overlay; paths in it are relative to `folder` of the tree.
+    /// Reads an overlay.
     ///
     /// # Errors
     /// Every fault that it has.
-    pub fn parse(
-        node: &Node,
-        tree: &FileTree,
-        folder: &str,
-        sources: &Sources,
-    ) -> Result<Overlay, Diagnostics> {
+    pub fn load(layer: &Layer, sources: &Sources) -> Result<Overlay, Diagnostics> {
+        let node = layer.document(sources)?;
+        let Layer { tree, folder } = layer;
         let mut reader = Reader { tree, folder, sources, faults: Diagnostics::new() };
         let overlay = match &node.value {
             Value::Null => Overlay::default(),
-            _ => reader.overlay(node).unwrap_or_default(),
+            _ => reader.overlay(&node).unwrap_or_default(),
         };
         reader.faults.finish(overlay).map(|(overlay, _)| overlay)
+    }
+
+    /// The namespace that it puts objects into.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        self.namespace.as_ref().and_then(|namespace| namespace.name.as_str())
     }
 
     /// Changes rendered objects. Faults and doubts go to the sink.
@@ -164,7 +210,11 @@ impl Reader<'_> {
         for entry in map {
             let value = &entry.value;
             match entry.key.as_str() {
-                "base" => self.base(value),
+                "apiVersion" => self.constant(value, "apiVersion", API_VERSION),
+                "kind" => self.constant(value, "kind", "Overlay"),
+                "base" => {
+                    self.text(value, "`base`");
+                }
                 "values" => overlay.values = self.map(value, "`values`").map(|_| value.clone()),
                 "namespace" => {
                     overlay.namespace =
@@ -211,17 +261,9 @@ impl Reader<'_> {
         Some(overlay)
     }
 
-    fn base(&mut self, value: &Node) {
-        let Some(text) = self.text(value, "`base`") else { return };
-        if self.path(text).as_deref() != Some("") {
-            self.faults.push(
-                Diagnostic::error(
-                    "wharf::transform::unsupported",
-                    format!("the base `{text}` is not the package that the overlay stands in"),
-                )
-                .at(value.span, "written here")
-                .help("leave `base` out, or write `../..`"),
-            );
+    fn constant(&mut self, value: &Node, key: &str, expected: &str) {
+        if value.as_str() != Some(expected) {
+            self.fault(value.span, &format!("`{key}` of an overlay must be `{expected}`"));
         }
     }
 

@@ -35,7 +35,8 @@ fn run(overlay: &str, files: &[(&str, &str)]) -> Outcome {
     }
     let mut objects = objects();
     let mut sink = Diagnostics::new();
-    match Overlay::load(&tree, "prod", &sources) {
+    let layer = Layer::named(&tree, "prod").unwrap();
+    match Overlay::load(&layer, &sources) {
         Ok(overlay) => overlay.apply(&mut objects, &Schemas::latest(), &mut sink),
         Err(faults) => sink.extend(faults),
     }
@@ -120,8 +121,8 @@ fn faults_lead_to_the_line_and_suggest() {
             "shop/overlays/prod/overlay.yaml:1:1: `namePrefix` is a field of a Kustomization that overlays do not support",
         ),
         (
-            "base: ../other\n",
-            "shop/overlays/prod/overlay.yaml:1:7: the base `../other` is not the package that the overlay stands in (leave `base` out, or write `../..`)",
+            "kind: Kustomization\n",
+            "shop/overlays/prod/overlay.yaml:1:7: `kind` of an overlay must be `Overlay`",
         ),
         (
             "patches:\n- path: memry.yaml\n",
@@ -165,8 +166,7 @@ fn faults_lead_to_the_line_and_suggest() {
 fn an_unknown_overlay_is_named_with_the_others() {
     let mut tree = FileTree::new("shop");
     tree.insert(SafePath::parse("overlays/production/overlay.yaml").unwrap(), Vec::new());
-    let faults = Overlay::load(&tree, "producton", &Sources::new()).unwrap_err();
-    let fault = faults.iter().next().unwrap();
+    let fault = Layer::named(&tree, "producton").unwrap_err();
     assert_eq!(fault.message, "`shop` has no overlay `producton`");
     assert_eq!(fault.help.as_deref(), Some("did you mean `production`?"));
 }
