@@ -2,54 +2,15 @@
 
 use super::respond::{Body, Reply};
 use super::status::Status;
+use super::streams::LogRequest;
 use super::verb::Request;
 use crate::yaml::Node;
-use bytes::Bytes;
 use futures::StreamExt;
-use futures::stream::BoxStream;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use jiff::Timestamp;
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
-
-/// What of a log is wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LogRequest {
-    /// Namespace of the Pod.
-    pub namespace: String,
-    /// Name of the Pod.
-    pub pod: String,
-    /// Name of the container.
-    pub container: String,
-    /// Go on as the container writes.
-    pub follow: bool,
-    /// The log of the container's run before this one.
-    pub previous: bool,
-    /// Put the time before each line.
-    pub timestamps: bool,
-    /// Only the last lines.
-    pub tail_lines: Option<u64>,
-    /// Only what was written since then.
-    pub since: Option<Timestamp>,
-    /// At most so many bytes.
-    pub limit_bytes: Option<u64>,
-}
-
-/// A log as it comes.
-pub type LogStream = BoxStream<'static, Bytes>;
-
-/// A future that a node returns.
-pub type NodeFuture<T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send>>;
-
-/// What the API streams from the node.
-pub trait NodeStreams: Send + Sync + std::fmt::Debug {
-    /// Opens the log of a container; the error says why there is none.
-    fn log(&self, request: LogRequest) -> NodeFuture<LogStream>;
-}
 
 /// Answers with the log of one of a Pod's containers.
 pub(super) async fn stream(request: &Request, pod: &Node) -> Result<Reply, Status> {

@@ -29,11 +29,15 @@ mod route;
 mod selection;
 mod server;
 mod status;
+mod streams;
 mod table;
 mod verb;
 
-pub use log::{LogRequest, LogStream, NodeFuture, NodeStreams};
 pub use server::{Server, ServerConfig, ServerError};
+pub use streams::{
+    Connection, Input, LogRequest, LogStream, NodeFuture, NodeStreams, Output, PortRequest, Process,
+    ProcessRequest,
+};
 
 use crate::agent::store::{Resource, Store};
 use crate::base::clock::Clock;
