@@ -35,8 +35,8 @@ mod verb;
 
 pub use server::{Server, ServerConfig, ServerError};
 pub use streams::{
-    Connection, Input, LogRequest, LogStream, NodeFuture, NodeStreams, Output, PortRequest, Process,
-    ProcessRequest,
+    Connection, Input, LogRequest, LogStream, NodeFuture, NodeStreams, Output, PortRequest,
+    Process, ProcessRequest,
 };
 
 use crate::agent::store::{Resource, Store};
