@@ -56,8 +56,7 @@ const AGENT: &[(&str, u8)] =
 const LIMIT: usize = 800;
 
 /// Files over the limit, each with its reason.
-const LARGE: &[(&str, &str)] =
-    &[("src/agent/node/pod.rs", "one state machine whose transitions share all of its state")];
+const LARGE: &[(&str, &str)] = &[];
 
 struct Source {
     path: String,

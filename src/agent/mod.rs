@@ -10,9 +10,11 @@ pub mod events;
 pub mod node;
 pub mod runtime;
 pub mod store;
+mod streams;
 
 use crate::base::clock::{Clock, SystemClock};
-use api::{Server, ServerConfig, ServerError};
+use api::{NodeStreams, Server, ServerConfig, ServerError};
+use node::{LocalNode, NodeConfig, NodeError};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +30,8 @@ pub struct AgentConfig {
     pub listen: SocketAddr,
     /// The kubeconfig that gets a context named `wharf`, if any.
     pub kubeconfig: Option<PathBuf>,
+    /// How pods are run; without it the agent only keeps objects.
+    pub node: Option<NodeConfig>,
 }
 
 /// Why an agent does not start.
@@ -41,14 +45,19 @@ pub enum AgentError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Server(#[from] ServerError),
+    /// Containers cannot be run.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Node(#[from] NodeError),
 }
 
-/// A running agent: store, controllers and API.
+/// A running agent: store, node, controllers and API.
 #[derive(Debug)]
 pub struct Agent {
     store: Store,
     server: Server,
     controllers: JoinHandle<()>,
+    node: Option<LocalNode>,
 }
 
 impl Agent {
@@ -61,10 +70,15 @@ impl Agent {
             pki: config.state.join("pki"),
             kubeconfig: config.kubeconfig,
         };
-        let server = Server::start(&server, store.clone(), Arc::clone(&clock), None).await?;
+        let node = match config.node {
+            Some(node) => Some(LocalNode::start(node, store.clone(), Arc::clone(&clock)).await?),
+            None => None,
+        };
+        let streams = node.as_ref().map(|node| Arc::new(node.containers()) as Arc<dyn NodeStreams>);
+        let server = Server::start(&server, store.clone(), Arc::clone(&clock), streams).await?;
         let runner = control::runner::Runner::new(store.clone(), clock, api::resources());
         let controllers = tokio::spawn(runner.run());
-        Ok(Agent { store, server, controllers })
+        Ok(Agent { store, server, controllers, node })
     }
 
     /// The address of the API.
@@ -79,11 +93,20 @@ impl Agent {
         &self.store
     }
 
-    /// Stops: streams end, requests under way are finished, everything stored is on the disk.
+    /// The name of this host's Node, when pods are run.
+    #[must_use]
+    pub fn node(&self) -> Option<&str> {
+        self.node.as_ref().map(LocalNode::name)
+    }
+
+    /// Stops: containers run on, streams end, requests under way are finished, everything stored is on the disk.
     pub async fn stop(self) {
         self.server.stop().await;
         self.controllers.abort();
         // it was aborted just above
         let _ = self.controllers.await;
+        if let Some(node) = self.node {
+            node.stop().await;
+        }
     }
 }

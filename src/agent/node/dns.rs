@@ -152,7 +152,8 @@ impl Resolver {
             }
             [host, service, namespace, "svc"] => {
                 let (_, endpoints) = self.endpoints(service, namespace)?;
-                let of_host = endpoints.into_iter().filter(|endpoint| host_label(endpoint) == *host);
+                let of_host =
+                    endpoints.into_iter().filter(|endpoint| host_label(endpoint) == *host);
                 let ips: Vec<Ipv4Addr> = of_host.map(|endpoint| endpoint.ip).collect();
                 (!ips.is_empty()).then(|| addresses(kind, ips))
             }
@@ -228,8 +229,7 @@ impl Resolver {
             }
         }
         let metadata = &question.metadata;
-        let mut failed =
-            Message::error_msg(metadata.id, metadata.op_code, ResponseCode::ServFail);
+        let mut failed = Message::error_msg(metadata.id, metadata.op_code, ResponseCode::ServFail);
         failed.add_queries(question.queries.clone());
         failed.to_vec().ok()
     }
@@ -395,7 +395,11 @@ mod tests {
             ("zero.db.n.svc", RecordType::A, Some("10.0.0.7")),
             ("10-0-0-7.n.pod", RecordType::A, Some("10.0.0.7")),
             ("_http._tcp.web.n.svc", RecordType::SRV, Some("0 100 80 web.n.svc.cluster.local.")),
-            ("_http._tcp.db.n.svc", RecordType::SRV, Some("0 100 8080 zero.db.n.svc.cluster.local.")),
+            (
+                "_http._tcp.db.n.svc",
+                RecordType::SRV,
+                Some("0 100 8080 zero.db.n.svc.cluster.local."),
+            ),
             ("none.n.svc", RecordType::A, None),
             ("a.b.c.d", RecordType::A, None),
         ] {

@@ -1,6 +1,158 @@
 //! The node: one state machine per pod, its volumes, probes, names and service addresses.
+//!
+//! ```text
+//! dispatch ─> pod (one task each) ─┬─> start, hook, probe ─> runtime
+//!    │                             └─> status ─> store
+//!    └─ machine: the Node object      service: addresses ─> runtime      dns: names
+//! ```
+//!
+//! It meets the API and the controllers only in the store: a pod that nobody has bound is taken,
+//! since there is one host.
 
 pub mod backoff;
+mod dispatch;
+pub mod dns;
 pub mod environment;
+mod hook;
+mod host;
+pub mod logs;
+mod machine;
+mod message;
+mod pod;
 pub mod probe;
+mod references;
+pub mod request;
+pub mod service;
+mod start;
 pub mod status;
+pub mod volume;
+
+use super::runtime::image::{ImageError, ImageStore};
+use super::runtime::log::{LogError, LogOptions};
+use super::runtime::{NetworkConfig, Runtime, RuntimeConfig, RuntimeError};
+use super::store::Store;
+use crate::base::clock::Clock;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use host::{Config, Host};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// How a node is run.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// The name of the Node object; the host's own when it is absent.
+    pub name: Option<String>,
+    /// The folder of images, volumes and logs.
+    pub state_dir: PathBuf,
+    /// The folder of what a reboot takes away; best in memory.
+    pub run_dir: PathBuf,
+    /// The network of pods. Its bridge's name is that of the control group and rules too.
+    pub network: NetworkConfig,
+}
+
+/// Why there is no node.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum NodeError {
+    /// Containers cannot be run.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The image store cannot be used.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Images(#[from] ImageError),
+}
+
+/// A node that runs. Dropping it leaves all containers running.
+#[derive(Debug)]
+pub struct LocalNode {
+    host: Arc<Host>,
+    /// Dispatch, DNS and the Node object; workers of pods end with the process.
+    tasks: JoinSet<()>,
+}
+
+impl LocalNode {
+    /// Starts a node; when this returns, it has found what runs.
+    ///
+    /// # Errors
+    /// When the host cannot run containers, or folders cannot be used.
+    pub async fn start(
+        config: NodeConfig,
+        store: Store,
+        clock: Arc<dyn Clock>,
+    ) -> Result<LocalNode, NodeError> {
+        let images = ImageStore::open(config.state_dir.join("images"))?;
+        let dns_ip = config.network.pod_subnet.gateway();
+        let runtime = Runtime::open(RuntimeConfig {
+            root: config.state_dir.clone(),
+            run_dir: config.run_dir.clone(),
+            cgroup_parent: format!("/{}", config.network.bridge),
+            network: config.network,
+            ..RuntimeConfig::default()
+        })
+        .await?;
+        let capacity = machine::capacity(&config.state_dir);
+        let config = Config {
+            node_name: config.name.unwrap_or_else(machine::host_name),
+            host_ip: machine::host_ip(),
+            state_dir: config.state_dir,
+            run_dir: config.run_dir,
+            dns_ip,
+        };
+        let host = Arc::new(Host::new(config, store, runtime, images, clock, capacity));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(dispatch::run(Arc::clone(&host)));
+        tasks.spawn(machine::keep(Arc::clone(&host)));
+        tasks.spawn(answer_names(Arc::clone(&host)));
+        Ok(LocalNode { host, tasks })
+    }
+
+    /// The name of the Node object.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.host.config.node_name
+    }
+
+    /// What streams logs; it may outlive the node.
+    #[must_use]
+    pub fn containers(&self) -> Containers {
+        Containers { host: Arc::clone(&self.host) }
+    }
+
+    /// Stops looking after pods. Containers run on.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+/// The containers of this host, for those who look into them.
+#[derive(Clone, Debug)]
+pub struct Containers {
+    host: Arc<Host>,
+}
+
+impl Containers {
+    /// Opens the log of a container.
+    ///
+    /// # Errors
+    /// Why there is none, as a sentence.
+    pub fn log(
+        &self,
+        wanted: &logs::Wanted,
+        options: LogOptions,
+    ) -> Result<BoxStream<'static, Result<Bytes, LogError>>, String> {
+        logs::open(&self.host, wanted, options)
+    }
+}
+
+async fn answer_names(host: Arc<Host>) {
+    let (upstream, _) = dns::read_resolv_conf(&host.resolv_conf);
+    let address = SocketAddr::from((host.config.dns_ip, 53));
+    let resolver = dns::Resolver::new(host.store.clone(), upstream);
+    if let Err(error) = resolver.serve(address).await {
+        tracing::error!(%address, %error, "pods have no name server");
+    }
+}

@@ -54,6 +54,8 @@ pub struct Probe {
     timeout: Duration,
     successes: u32,
     failures: u32,
+    /// What a container has to stop in when this probe kills it, if not the pod's own.
+    grace: Option<Duration>,
 }
 
 /// The probes of a container.
@@ -77,7 +79,12 @@ pub enum Verdict {
     /// One probe failed once: for people.
     Unhealthy(String),
     /// The container is to be killed and started again.
-    Kill(String),
+    Kill {
+        /// Which probe says so.
+        why: &'static str,
+        /// How long it has to stop, if not as long as the pod says.
+        grace: Option<Duration>,
+    },
 }
 
 /// Runs a command in the container: its exit code and output.
@@ -124,7 +131,7 @@ impl Probes {
                             return;
                         }
                         if failed >= probe.failures {
-                            tell(Verdict::Kill("failed startup probe".to_owned()));
+                            tell(Verdict::Kill { why: "failed startup probe", grace: probe.grace });
                             return;
                         }
                     }
@@ -171,6 +178,7 @@ pub async fn once(
         timeout: day,
         successes: 1,
         failures: 1,
+        grace: None,
     };
     probe.ask(ip, exec).await
 }
@@ -196,7 +204,8 @@ async fn live_loop(
             }
         }
         if failed >= probe.failures {
-            let _ = verdicts.send(Verdict::Kill("failed liveness probe".to_owned()));
+            let kill = Verdict::Kill { why: "failed liveness probe", grace: probe.grace };
+            let _ = verdicts.send(kill);
             return;
         }
         sleep(probe.period).await;
@@ -268,6 +277,9 @@ impl Probe {
             timeout: seconds("timeoutSeconds", 1, 1),
             successes: number("successThreshold", 1, 1),
             failures: number("failureThreshold", 3, 1),
+            grace: node
+                .i64_at(&["terminationGracePeriodSeconds"])
+                .map(|seconds| Duration::from_secs(seconds.unsigned_abs())),
         })
     }
 
@@ -546,6 +558,9 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(told.recv().await, Some(Verdict::Unhealthy(refused.into())));
         }
-        assert_eq!(told.recv().await, Some(Verdict::Kill("failed liveness probe".into())));
+        assert_eq!(
+            told.recv().await,
+            Some(Verdict::Kill { why: "failed liveness probe", grace: None })
+        );
     }
 }

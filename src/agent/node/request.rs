@@ -1,4 +1,4 @@
-//! From what a pod says to what the runtime is asked for: users, capabilities, limits, hosts.
+//! From what a pod says to what the runtime is asked for: users, capabilities, limits, names.
 //!
 //! Pure functions; the state machine in `pod` calls them and the runtime does the work.
 
@@ -7,7 +7,6 @@ use crate::agent::runtime::{Resources, Seccomp, Security, User};
 use crate::object::meta;
 use crate::object::quantity::Quantity;
 use crate::yaml::Node;
-use std::fmt::Write as _;
 
 /// A field of the container's security context, or of the pod's.
 fn context<'a>(pod: &'a Node, container: &'a Node, key: &str) -> Option<&'a Node> {
@@ -91,31 +90,24 @@ pub fn hostname(pod: &Node) -> String {
     name.trim_end_matches(['-', '.']).to_owned()
 }
 
-/// The text of a pod's `/etc/hosts`.
+/// The pod's full name in the cluster's domain, when it has one.
 #[must_use]
-pub fn hosts(pod: &Node, ip: Option<&str>, domain: &str) -> String {
-    let mut text = String::from(
-        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\
-         fe00::\tip6-localnet\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n",
-    );
-    let hostname = hostname(pod);
-    if let Some(ip) = ip {
-        let subdomain = pod.str_at(&["spec", "subdomain"]).filter(|name| !name.is_empty());
-        let _ = match subdomain {
-            Some(subdomain) => {
-                let namespace = meta::namespace(pod);
-                writeln!(text, "{ip}\t{hostname}.{subdomain}.{namespace}.svc.{domain}\t{hostname}")
-            }
-            None => writeln!(text, "{ip}\t{hostname}"),
-        };
-    }
-    for alias in pod.items_at(&["spec", "hostAliases"]) {
-        let names: Vec<&str> =
-            alias.items_at(&["hostnames"]).iter().filter_map(Node::as_str).collect();
-        let ip = alias.str_at(&["ip"]).unwrap_or_default();
-        let _ = writeln!(text, "{ip}\t{}", names.join("\t"));
-    }
-    text
+pub fn domain_name(pod: &Node, domain: &str) -> Option<String> {
+    let subdomain = pod.str_at(&["spec", "subdomain"]).filter(|name| !name.is_empty())?;
+    Some(format!("{}.{subdomain}.{}.svc.{domain}", hostname(pod), meta::namespace(pod)))
+}
+
+/// Additional lines of a pod's `/etc/hosts`.
+#[must_use]
+pub fn host_aliases(pod: &Node) -> Vec<(String, Vec<String>)> {
+    let aliases = pod.items_at(&["spec", "hostAliases"]).iter();
+    aliases
+        .map(|alias| {
+            let names = alias.items_at(&["hostnames"]).iter().filter_map(Node::as_str);
+            let ip = alias.str_at(&["ip"]).unwrap_or_default();
+            (ip.to_owned(), names.map(str::to_owned).collect())
+        })
+        .collect()
 }
 
 /// When the image is asked for: `Always`, `IfNotPresent`, `Never`.
@@ -138,7 +130,8 @@ mod tests {
     fn the_container_wins_over_the_pod() {
         let pod = Node::from(json!({"spec": {"securityContext": {
             "runAsUser": 1000, "runAsGroup": 3000, "fsGroup": 2000, "supplementalGroups": [4000]}}}));
-        let container = Node::from(json!({"securityContext": {"runAsUser": 7, "runAsNonRoot": true}}));
+        let container =
+            Node::from(json!({"securityContext": {"runAsUser": 7, "runAsNonRoot": true}}));
         let user = user(&pod, &container, "app");
         assert_eq!((user.uid, user.gid, user.not_root), (Some(7), Some(3000), true));
         assert_eq!(user.groups, [4000, 2000]);
@@ -149,7 +142,8 @@ mod tests {
         let capacity = Node::from(json!({"memory": "8Gi"}));
         let container = Node::from(json!({"resources": {
             "requests": {"cpu": "250m", "memory": "2Gi"}, "limits": {"cpu": "500m"}}}));
-        let pod = Node::from(json!({"spec": {"containers": [serde_json::Value::from(&container)]}}));
+        let pod =
+            Node::from(json!({"spec": {"containers": [serde_json::Value::from(&container)]}}));
         let resources = resources(&pod, &container, &capacity);
         assert_eq!((resources.cpu_shares, resources.cpu_limit_milli), (Some(256), Some(500)));
         assert_eq!((resources.memory_limit, resources.oom_score_adj), (None, Some(750)));

@@ -5,13 +5,13 @@
 //! signal, so that no new connection reaches a program that is going away.
 
 use super::probe::port;
-use crate::agent::runtime::network::proxy::{self, Backend, Protocol, ServiceRule};
+use crate::agent::runtime::{Protocol, Runtime, ServiceRule};
 use crate::agent::store::{Store, Stored, metadata};
 use crate::object::meta;
 use crate::object::selector::Selector;
 use crate::yaml::Node;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -40,9 +40,10 @@ pub fn endpoints(service: &Node, pods: &[Arc<Stored>]) -> Vec<Endpoint> {
     let selector = Selector::from_labels(selector);
     let unready_too =
         service.at(&["spec", "publishNotReadyAddresses"]).and_then(Node::as_bool) == Some(true);
-    let chosen = pods.iter().map(|pod| &pod.object).filter(|pod| {
-        selector.matches(meta::labels(pod)) && (unready_too || serves(pod))
-    });
+    let chosen = pods
+        .iter()
+        .map(|pod| &pod.object)
+        .filter(|pod| selector.matches(meta::labels(pod)) && (unready_too || serves(pod)));
     chosen
         .filter_map(|pod| {
             let ip = pod.str_at(&["status", "podIP"])?.parse().ok()?;
@@ -59,7 +60,8 @@ pub fn endpoints(service: &Node, pods: &[Arc<Stored>]) -> Vec<Endpoint> {
 /// True for a pod that is ready and stays.
 fn serves(pod: &Node) -> bool {
     let ready = pod.items_at(&["status", "conditions"]).iter().any(|condition| {
-        condition.str_at(&["type"]) == Some("Ready") && condition.str_at(&["status"]) == Some("True")
+        condition.str_at(&["type"]) == Some("Ready")
+            && condition.str_at(&["status"]) == Some("True")
     });
     ready && !metadata::is_deleted(pod)
 }
@@ -84,15 +86,14 @@ pub fn rules(services: &[Arc<Stored>], pods: &[Arc<Stored>]) -> Vec<ServiceRule>
         };
         let pods = by_namespace.get(meta::namespace(service)).map_or(&[][..], Vec::as_slice);
         let endpoints = endpoints(service, pods);
-        let sticky = service.str_at(&["spec", "sessionAffinity"]) == Some("ClientIP");
-        let seconds = service
-            .i64_at(&["spec", "sessionAffinityConfig", "clientIP", "timeoutSeconds"])
-            .unwrap_or(10_800);
+        let session_affinity = service.str_at(&["spec", "sessionAffinity"]) == Some("ClientIP");
+        let outside = service.items_at(&["spec", "externalIPs"]).iter();
+        let external_ips: Vec<Ipv4Addr> =
+            outside.filter_map(|ip| ip.as_str()?.parse().ok()).collect();
         for service_port in service.items_at(&["spec", "ports"]) {
             let name = service_port.str_at(&["name"]).unwrap_or_default();
-            let number = |key: &str| {
-                service_port.i64_at(&[key]).and_then(|port| u16::try_from(port).ok())
-            };
+            let number =
+                |key: &str| service_port.i64_at(&[key]).and_then(|port| u16::try_from(port).ok());
             let protocol = match service_port.str_at(&["protocol"]) {
                 Some("UDP") => Protocol::Udp,
                 Some("SCTP") => continue,
@@ -101,7 +102,7 @@ pub fn rules(services: &[Arc<Stored>], pods: &[Arc<Stored>]) -> Vec<ServiceRule>
             let Some(port) = number("port") else { continue };
             let backends = endpoints.iter().filter_map(|endpoint| {
                 let (_, port) = endpoint.ports.iter().find(|(known, _)| known == name)?;
-                Some(Backend { ip: endpoint.ip, port: *port })
+                Some((endpoint.ip, *port))
             });
             rules.push(ServiceRule {
                 cluster_ip: ip,
@@ -109,7 +110,8 @@ pub fn rules(services: &[Arc<Stored>], pods: &[Arc<Stored>]) -> Vec<ServiceRule>
                 protocol,
                 node_port: number("nodePort").filter(|port| *port > 0),
                 backends: backends.collect(),
-                affinity: sticky.then(|| Duration::from_secs(seconds.unsigned_abs())),
+                external_ips: external_ips.clone(),
+                session_affinity,
             });
         }
     }
@@ -126,7 +128,7 @@ pub struct Proxy {
 impl Proxy {
     /// Starts the task that keeps the rules.
     #[must_use]
-    pub fn start(store: Store, runtime: crate::agent::runtime::Runtime) -> Proxy {
+    pub fn start(store: Store, runtime: Runtime) -> Proxy {
         let (tell, applied) = watch::channel(0);
         tokio::spawn(keep(store, runtime, tell));
         Proxy { applied }
@@ -141,7 +143,7 @@ impl Proxy {
     }
 }
 
-async fn keep(store: Store, runtime: crate::agent::runtime::Runtime, tell: watch::Sender<u64>) {
+async fn keep(store: Store, runtime: Runtime, tell: watch::Sender<u64>) {
     let mut current: Option<Vec<ServiceRule>> = None;
     loop {
         let (services, revision) = store.list(&"services".into(), None);
@@ -154,7 +156,7 @@ async fn keep(store: Store, runtime: crate::agent::runtime::Runtime, tell: watch
         };
         let wanted = rules(&services, &pods);
         if current.as_ref() != Some(&wanted) {
-            match proxy::apply(&runtime, &wanted).await {
+            match runtime.apply_services(wanted.clone()).await {
                 Ok(()) => current = Some(wanted),
                 Err(error) => {
                     tracing::error!(error = %error.chain(), "service addresses could not be set");
@@ -209,13 +211,11 @@ mod tests {
             pod("c", "10.0.0.3", "True", true),
         ];
         let rules = rules(&[service], &pods);
-        let backends: Vec<Vec<(Ipv4Addr, u16)>> = rules
-            .iter()
-            .map(|rule| rule.backends.iter().map(|b| (b.ip, b.port)).collect())
-            .collect();
+        let backends: Vec<Vec<(Ipv4Addr, u16)>> =
+            rules.iter().map(|rule| rule.backends.clone()).collect();
         let ip = Ipv4Addr::new(10, 0, 0, 1);
         assert_eq!(backends, [[(ip, 8080)], [(ip, 81)]]);
         assert_eq!((rules[0].node_port, rules[1].protocol), (Some(30080), Protocol::Udp));
-        assert_eq!(IpAddr::V4(rules[0].cluster_ip).to_string(), "10.96.0.9");
+        assert_eq!(rules[0].cluster_ip.to_string(), "10.96.0.9");
     }
 }

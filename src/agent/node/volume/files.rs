@@ -69,9 +69,9 @@ fn is_same(folder: &Path, payload: &Payload) -> bool {
     if collect(folder, folder, &mut found).is_err() || found.len() != payload.len() {
         return false;
     }
-    payload.iter().all(|(path, file)| {
-        fs::read(folder.join(path)).is_ok_and(|bytes| bytes == file.bytes)
-    })
+    payload
+        .iter()
+        .all(|(path, file)| fs::read(folder.join(path)).is_ok_and(|bytes| bytes == file.bytes))
 }
 
 fn collect(root: &Path, folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -86,12 +86,16 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<(
     Ok(())
 }
 
-/// A folder name that is not taken.
+/// A folder name that is not taken: at most the current one and one of a former attempt exist.
 fn fresh_name(volume: &Path) -> PathBuf {
-    (0_u64..)
-        .map(|number| PathBuf::from(format!("..{number}")))
-        .find(|name| !volume.join(name).exists())
-        .expect("one of 2^64 names is free")
+    let mut number = 0_u64;
+    loop {
+        let name = PathBuf::from(format!("..{number}"));
+        if !volume.join(&name).exists() {
+            return name;
+        }
+        number += 1;
+    }
 }
 
 #[cfg(test)]

@@ -99,7 +99,8 @@ impl Volumes {
             return Ok(());
         }
         let payload = payload::of(volume, pod, capacity, configs)?;
-        files::write(&path, &payload, group).map_err(|error| VolumeError::io("write", &path, &error))
+        files::write(&path, &payload, group)
+            .map_err(|error| VolumeError::io("write", &path, &error))
     }
 
     /// The folder or file of the host that a volume is.
@@ -111,9 +112,8 @@ impl Volumes {
         if name.is_empty() || name.contains('/') || name.starts_with('.') {
             return Err(VolumeError(format!("invalid volume name: {name:?}")));
         }
-        let on_disk = volume
-            .get("emptyDir")
-            .is_some_and(|empty| empty.str_at(&["medium"]) != Some("Memory"));
+        let on_disk =
+            volume.get("emptyDir").is_some_and(|empty| empty.str_at(&["medium"]) != Some("Memory"));
         let base = if on_disk { &self.disk } else { &self.memory };
         Ok(base.join("volumes").join(name))
     }
@@ -253,7 +253,8 @@ fn stage(volume: &Path, part: &str, staged: &Path) -> Result<PathBuf, VolumeErro
             io::Error::from(error)
         ))
     };
-    let parts: Vec<&str> = part.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let parts: Vec<&str> =
+        part.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     if part.starts_with('/') || parts.contains(&"..") {
         return Err(VolumeError(format!("subPath \"{part}\" must be relative and without `..`")));
     }

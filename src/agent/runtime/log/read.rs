@@ -54,11 +54,11 @@ pub struct LogError {
 /// Reads a log as its readers see it: text without the format's own columns.
 ///
 /// With `follow`, goes on until `ended` completes and everything written by then was read.
-pub fn read(
+pub fn read<E: Future<Output = ()> + Send + 'static>(
     path: &Path,
     options: LogOptions,
-    ended: impl Future<Output = ()> + Send + 'static,
-) -> Result<impl Items<Item = Result<Bytes, LogError>> + Send, LogError> {
+    ended: E,
+) -> Result<impl Items<Item = Result<Bytes, LogError>> + Send + use<E>, LogError> {
     let path = path.to_owned();
     let fault = |source| LogError { path: path.clone(), source };
     // before the first look, so that nothing written in between is missed
