@@ -35,6 +35,18 @@ fn the_files_are_what_the_generator_writes() {
 }
 
 #[test]
+fn the_messages_are_what_their_generator_writes() {
+    if std::env::var_os("WHARF_CI").is_none() {
+        return skip("set WHARF_CI to download Go modules");
+    }
+    let mut command =
+        Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/messages.py"));
+    let output = command.arg("--check").output().expect("python3 is installed");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "run schemas/messages.py\n{errors}");
+}
+
+#[test]
 fn opening_a_version_is_cheap() {
     // a fresh version each time; the first also inflates the table
     let mut slowest = Duration::ZERO;

@@ -1,6 +1,7 @@
 //! Request bodies: read with a limit and a deadline, then parsed as JSON or YAML.
 
 use super::kind::Kind;
+use super::protobuf;
 use super::status::Status;
 use crate::base::source::Span;
 use crate::yaml::{Entry, FieldPath, Map, Node, Str};
@@ -22,6 +23,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What a body may be, as the answer to one that is not says it.
 const MEDIA: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+
+/// The media type of Kubernetes' protobuf.
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 /// Reads a body. One that is too large is read on for a while, so that a client which first sends
 /// and then listens gets its answer.
@@ -60,17 +64,39 @@ pub(crate) fn media(headers: &HeaderMap) -> String {
 #[derive(Debug, Default)]
 pub(crate) struct Parsed {
     pub(crate) node: Node,
-    /// Paths of keys that stood in their map more than once.
-    pub(crate) duplicates: Vec<String>,
+    /// What strict reading finds wrong: keys that stood in their map more than once.
+    pub(crate) strict: Vec<String>,
 }
 
 /// Parses the body of a create or update.
 pub(crate) fn parse(kind: &Kind, headers: &HeaderMap, body: &[u8]) -> Result<Parsed, Status> {
+    parse_as(&kind.api_version(), kind.kind, headers, body)
+}
+
+/// Parses a body that holds an object of a kind.
+pub(crate) fn parse_as(
+    api_version: &str,
+    kind: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Parsed, Status> {
     match media(headers).as_str() {
-        "" | "application/json" | "*/*" => json(kind.kind, body),
-        "application/yaml" => yaml(kind.kind, body),
+        "" | "application/json" | "*/*" => json(kind, body),
+        "application/yaml" => yaml(kind, body),
+        PROTOBUF => protobuf((api_version, kind), body),
         _ => Err(Status::unsupported_media(MEDIA)),
     }
+}
+
+/// Parses Kubernetes' protobuf.
+fn protobuf(kind: (&str, &str), body: &[u8]) -> Result<Parsed, Status> {
+    let (node, unknown) = protobuf::decode(body, kind).map_err(|error| {
+        Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): {error}",
+            kind.1
+        ))
+    })?;
+    Ok(Parsed { node, strict: unknown })
 }
 
 fn unreadable(kind: &str, why: &str) -> Status {
@@ -100,7 +126,7 @@ pub(crate) fn json_value(body: &[u8]) -> Result<Parsed, serde_json::Error> {
     let mut source = serde_json::Deserializer::from_slice(body);
     let node = Seed(&reader).deserialize(&mut source)?;
     source.end()?;
-    Ok(Parsed { node, duplicates: reader.duplicates.into_inner() })
+    Ok(Parsed { node, strict: reader.duplicates.into_inner() })
 }
 
 /// Parses YAML; it must hold a mapping.
@@ -115,7 +141,7 @@ pub(crate) fn yaml(kind: &str, body: &[u8]) -> Result<Parsed, Status> {
     if node.as_map().is_none() {
         return Err(wrong(&format_args!("a mapping is expected, not a {}", node.kind())));
     }
-    Ok(Parsed { node, duplicates: Vec::new() })
+    Ok(Parsed { node, strict: Vec::new() })
 }
 
 /// Where the reader is, and which keys it met twice.
@@ -185,7 +211,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
             let value = access.next_value_seed(Seed(self.0))?;
             if map.insert_entry(Entry { key, key_span: Span::NONE, value }).is_some() {
                 let path = self.0.path.borrow().to_string();
-                self.0.duplicates.borrow_mut().push(path);
+                self.0.duplicates.borrow_mut().push(format!("duplicate field {path:?}"));
             }
             self.0.path.borrow_mut().pop();
         }
@@ -201,7 +227,8 @@ mod tests {
     fn repeated_keys_are_noted_with_their_paths() {
         let body = br#"{"data":{"k":"1","k":"2"},"rules":[{"a":1},{"a":1,"a":2}],"x":1,"x":2}"#;
         let parsed = json_value(body).expect("is JSON");
-        assert_eq!(parsed.duplicates, ["data.k", "rules[1].a", "x"]);
+        let noted = ["data.k", "rules[1].a", "x"].map(|path| format!("duplicate field {path:?}"));
+        assert_eq!(parsed.strict, noted);
         assert_eq!(parsed.node.str_at(&["data", "k"]), Some("2"));
     }
 

@@ -23,6 +23,7 @@ mod log;
 mod namespace;
 mod negotiate;
 mod pki;
+mod protobuf;
 mod query;
 mod respond;
 mod route;

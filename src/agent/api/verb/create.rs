@@ -42,8 +42,7 @@ pub(super) fn decode(
 ) -> Result<Node, Status> {
     let kind = request.kind();
     let (node, mut strict) = typed(request, parsed.node)?;
-    let repeated = parsed.duplicates.iter().map(|path| format!("duplicate field {path:?}"));
-    strict.splice(0..0, repeated);
+    strict.splice(0..0, parsed.strict);
     judge(kind, strict, options.validation, warnings)?;
     place(request, node)
 }

@@ -37,15 +37,7 @@ impl Options {
         let node = if bytes.iter().all(u8::is_ascii_whitespace) {
             Node::map()
         } else {
-            match body::media(&request.headers).as_str() {
-                "application/yaml" => body::yaml("DeleteOptions", &bytes)?.node,
-                "" | "application/json" | "*/*" => body::json("DeleteOptions", &bytes)?.node,
-                _ => {
-                    return Err(Status::unsupported_media(
-                        "application/json, application/yaml, application/vnd.kubernetes.protobuf",
-                    ));
-                }
-            }
+            body::parse_as("meta.k8s.io/v1", "DeleteOptions", &request.headers, &bytes)?.node
         };
         let mut faults = Faults::new();
         let query = &request.query;

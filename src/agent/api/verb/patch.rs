@@ -113,9 +113,7 @@ pub(crate) async fn patch(
             let mut node = current.object.clone();
             patch.apply(&mut node, &document.node, Some(ty))?;
             let (node, mut strict) = typed(request, node, || shown(&document.node))?;
-            let repeated =
-                document.duplicates.iter().map(|path| format!("duplicate field {path:?}"));
-            strict.splice(0..0, repeated);
+            strict.splice(0..0, document.strict.iter().cloned());
             if options.validation == FieldValidation::Strict && !strict.is_empty() {
                 let why = format!("strict decoding error: {}", strict.join(", "));
                 return Err(unfit(&shown(&document.node), &why));
@@ -261,7 +259,7 @@ fn configuration(request: &Request, bytes: &[u8]) -> Result<Node, Status> {
     let kind = request.kind();
     // JSON is YAML, and much faster to read
     let parsed = match body::json_value(bytes) {
-        Ok(parsed) if parsed.duplicates.is_empty() => parsed,
+        Ok(parsed) if parsed.strict.is_empty() => parsed,
         _ => body::yaml(kind.kind, bytes).map_err(|status| {
             Status::bad_request(format!("error decoding YAML: {}", status.message))
         })?,
