@@ -2,6 +2,7 @@
 
 mod api;
 mod examples;
+mod reference;
 mod registry;
 mod runtime;
 mod schemas;

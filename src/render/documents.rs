@@ -4,7 +4,7 @@ use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::Span;
 use crate::base::suggest;
 use crate::object::{Object, ObjectId, Origin};
-use crate::yaml::Node;
+use crate::yaml::{Map, Node};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -68,16 +68,14 @@ impl Collector {
             return false;
         };
         let before = self.faults.len();
-        // the first key, as the span of the whole would mark every line
-        let top = map.iter().next().map_or(root.span, |entry| entry.key_span);
+        let mut missing = Vec::new();
         for path in [&["apiVersion"][..], &["kind"], &["metadata", "name"]] {
-            let shown = path.join(".");
             match root.at(path) {
                 Some(node) if node.as_str().is_some_and(|text| !text.is_empty()) => {}
-                Some(node) if !node.is_null() => self.faults.push(
+                Some(node) if !node.is_null() && node.as_str().is_none() => self.faults.push(
                     Diagnostic::error(
                         "wharf::render::not_an_object",
-                        format!("`{shown}` must be a string, found {}", node.kind()),
+                        format!("`{}` must be a string, found {}", path.join("."), node.kind()),
                     )
                     .at(node.span, "")
                     .maybe_help(
@@ -85,30 +83,115 @@ impl Collector {
                             .then(|| "put it in quotes".to_owned()),
                     ),
                 ),
-                _ => {
-                    let mut fault = Diagnostic::error(
-                        "wharf::render::not_an_object",
-                        format!("the object has no `{shown}`"),
-                    )
-                    .at(
-                        root.at(&path[..path.len() - 1])
-                            .filter(|_| path.len() > 1)
-                            .map_or(top, |n| n.span),
-                        "",
-                    )
-                    .maybe_help(
-                        path.first().filter(|_| path.len() == 1).and_then(|key| {
-                            suggest::nearest(key, map.keys())
-                                .map(|near| format!("is `{near}` a slip of `{key}`?"))
-                        }),
-                    );
-                    if root.at(&["metadata", "generateName"]).is_some() && path.len() > 1 {
-                        fault = fault.note("a generated name would be another one each time");
-                    }
-                    self.faults.push(fault);
-                }
+                _ => missing.push(path),
             }
         }
+        if !missing.is_empty() {
+            self.faults.push(lacking(root, map, &missing));
+        }
         self.faults.len() == before
+    }
+}
+
+/// The fault of an object that does not say what it is.
+fn lacking(root: &Node, map: &Map, missing: &[&[&str]]) -> Diagnostic {
+    // the first key, as the span of the whole would mark every line
+    let top = map.iter().next().map_or(root.span, |entry| entry.key_span);
+    let place = match missing {
+        [["metadata", "name"]] => map.entry("metadata").map_or(top, |entry| entry.key_span),
+        _ => top,
+    };
+    let names: Vec<String> = missing.iter().map(|path| format!("`{}`", path.join("."))).collect();
+    let slip = missing.iter().filter(|path| path.len() == 1).find_map(|path| {
+        let near = suggest::nearest(path[0], map.keys())?;
+        Some(format!("is `{near}` a slip of `{}`?", path[0]))
+    });
+    let text = |key| map.get(key).and_then(Node::as_str).unwrap_or_default();
+    let help = if map.get("services").is_some_and(|services| services.as_map().is_some()) {
+        Some("a Compose project is read when its file is called `compose.yaml`".to_owned())
+    } else if text("kind") == "Kustomization" {
+        Some("a Kustomization is read when its file is called `kustomization.yaml`".to_owned())
+    } else {
+        slip
+    };
+    let mut fault = Diagnostic::error(
+        "wharf::render::not_an_object",
+        format!("the object has no {}", names.join(" and no ")),
+    )
+    .at(place, "")
+    .maybe_help(help);
+    if root.at(&["metadata", "generateName"]).is_some() {
+        fault = fault.note("a generated name would be another one each time");
+    }
+    fault
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::source::Sources;
+    use crate::yaml::{self, Dialect};
+
+    fn check(text: &str) -> Vec<String> {
+        let sources = Sources::new();
+        let file = sources.add("a.yaml", text);
+        let documents = yaml::parse_documents(&sources, file, Dialect::GoYamlV2).unwrap();
+        let mut collector = Collector::default();
+        collector.take(documents, &Arc::default());
+        let shown = |fault: &Diagnostic| {
+            let place = fault.labels.first().and_then(|label| sources.place(label.span));
+            let place = place.map(|place| format!("{}:{}: ", place.line, place.column));
+            let help = fault.help.as_deref().map(|help| format!(" ({help})"));
+            format!("{}{fault}{}", place.unwrap_or_default(), help.unwrap_or_default())
+        };
+        let found = collector.objects.iter().map(|object| object.id().to_string());
+        found.chain(collector.faults.iter().map(shown)).collect()
+    }
+
+    #[test]
+    fn lists_are_taken_apart_and_empty_documents_left_out() {
+        let list = "apiVersion: v1\nkind: List\nitems:\n\
+                    - {apiVersion: v1, kind: Pod, metadata: {name: a}}\n---\n# nothing\n";
+        assert_eq!(check(list), ["Pod a"]);
+    }
+
+    #[test]
+    fn what_is_no_object_is_told_in_one_fault() {
+        for (text, expected) in [
+            ("a: 1\n", "1:1: the object has no `apiVersion` and no `kind` and no `metadata.name`"),
+            ("- a\n", "1:1: expected a Kubernetes object, found list"),
+            (
+                "apiVersion: v1\nknd: Pod\nmetadata: {name: a}\n",
+                "1:1: the object has no `kind` (is `knd` a slip of `kind`?)",
+            ),
+            (
+                "apiVersion: v1\nkind: Pod\nmetadata: {name: 1}\n",
+                "3:18: `metadata.name` must be a string, found integer (put it in quotes)",
+            ),
+            (
+                "apiVersion: v1\nkind: Pod\nmetadata:\n  generateName: a\n",
+                "3:1: the object has no `metadata.name`",
+            ),
+            (
+                "services: {web: {image: x}}\n",
+                "1:1: the object has no `apiVersion` and no `kind` and no `metadata.name` (a \
+                 Compose project is read when its file is called `compose.yaml`)",
+            ),
+        ] {
+            assert_eq!(check(text), [expected]);
+        }
+    }
+
+    #[test]
+    fn an_object_that_is_there_twice_is_refused() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n";
+        let found = check(&format!("{text}---\n{text}"));
+        assert_eq!(
+            found,
+            [
+                "Pod a",
+                "7:18: Pod a is there twice (remove one, or give it another name or namespace)"
+            ]
+        );
     }
 }
