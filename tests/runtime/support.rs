@@ -1,20 +1,23 @@
 //! A runtime of its own for each test, and the check that nothing of it stays on the host.
 
+use rustix::process::Pid;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wharf::agent::runtime::{
     ContainerSpec, ExitStatus, NetworkConfig, Root, Runtime, RuntimeConfig, Sandbox, SandboxSpec,
 };
 
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 const BUSYBOX: &str = "/bin/busybox";
 
 /// A runtime below a temporary folder, with a bridge, table and subnet that no other test has.
 pub(crate) struct Host {
     pub(crate) runtime: Runtime,
     pub(crate) folder: PathBuf,
-    number: u8,
+    pub(crate) number: u8,
 }
 
 /// The reason why no container can run here.
@@ -45,9 +48,7 @@ pub(crate) fn on_a_host<F: Future<Output = ()>>(test: impl FnOnce(Host) -> F) {
         make_root(folder.path());
         let taken = Number::take();
         let number = taken.number;
-        let config = config(folder.path(), number);
-        let runtime =
-            Runtime::open(config).await.unwrap_or_else(|error| panic!("{}", error.chain()));
+        let runtime = runtime_at(folder.path(), number).await;
         let kept = runtime.clone();
         let path = folder.path().to_owned();
         let host = Host { runtime, folder: path.clone(), number };
@@ -74,20 +75,45 @@ impl Drop for Guard {
 }
 
 impl Host {
+    /// What an agent finds that begins now.
     pub(crate) async fn reopen(&self) -> Runtime {
-        let config = config(&self.folder, self.number);
-        Runtime::open(config).await.unwrap_or_else(|error| panic!("{}", error.chain()))
+        runtime_at(&self.folder, self.number).await
     }
 
-    pub(crate) async fn sandbox(&self, id: &str) -> Sandbox {
-        let spec = SandboxSpec {
+    /// The links of pods on the bridge.
+    pub(crate) fn links(&self) -> Vec<String> {
+        let ports = format!("/sys/class/net/wharft{}/brif", self.number);
+        let entries = fs::read_dir(ports).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    /// The process beside a container.
+    pub(crate) fn shim(&self, id: &str) -> Pid {
+        let folder = self.folder.join("run/containers").join(id);
+        let text = fs::read_to_string(folder.join("running.json")).expect("it runs");
+        let noted: serde_json::Value = serde_json::from_str(&text).expect("a record");
+        let pid = noted["shim"]["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
+        pid.and_then(Pid::from_raw).expect("a number")
+    }
+
+    pub(crate) fn gateway(&self) -> std::net::Ipv4Addr {
+        std::net::Ipv4Addr::new(10, 230, self.number, 1)
+    }
+
+    /// A plain sandbox to make.
+    pub(crate) fn pod(&self, id: &str) -> SandboxSpec {
+        SandboxSpec {
             id: id.to_owned(),
             namespace: "default".to_owned(),
             name: id.to_owned(),
             hostname: id.to_owned(),
             resolv_conf: "nameserver 10.0.0.10\n".to_owned(),
             ..SandboxSpec::default()
-        };
+        }
+    }
+
+    pub(crate) async fn sandbox(&self, id: &str) -> Sandbox {
+        let spec = self.pod(id);
         self.runtime.create_sandbox(&spec).await.unwrap_or_else(|error| panic!("{}", error.chain()))
     }
 
@@ -121,6 +147,52 @@ impl Host {
             .start_container(spec)
             .await
             .unwrap_or_else(|error| panic!("{}", error.chain()));
+    }
+
+    /// Waits until a container has put out a text.
+    pub(crate) async fn says(&self, id: &str, text: &str) {
+        self.eventually(text, || self.output(id).contains(text)).await;
+    }
+
+    /// Waits until something holds.
+    pub(crate) async fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let begin = Instant::now();
+        while !holds() {
+            assert!(begin.elapsed() < PATIENCE, "it does not happen: {what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Tries until something succeeds.
+    pub(crate) async fn retry<T, E, F: Future<Output = Result<T, E>>>(
+        &self,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T, E> {
+        let begin = Instant::now();
+        loop {
+            match attempt().await {
+                Err(_) if begin.elapsed() < PATIENCE => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// The command lines of a container's processes, with a NUL after each argument.
+    pub(crate) fn processes(&self, id: &str) -> Vec<String> {
+        let suffix = format!("/{id}");
+        let group = format!("/wharf-test-{}/", self.number);
+        fs::read_dir("/proc")
+            .expect("processes")
+            .flatten()
+            .filter(|entry| {
+                let groups = fs::read_to_string(entry.path().join("cgroup")).unwrap_or_default();
+                groups.lines().any(|line| line.contains(&group) && line.ends_with(&suffix))
+            })
+            .filter_map(|entry| fs::read_to_string(entry.path().join("cmdline")).ok())
+            .filter(|command| !command.is_empty())
+            .collect()
     }
 
     /// Runs a container to its end and gives the exit status and output.
@@ -162,12 +234,19 @@ impl Number {
     }
 }
 
+/// Opens the runtime of a test.
+pub(crate) async fn runtime_at(folder: &Path, number: u8) -> Runtime {
+    let config = config(folder, number);
+    Runtime::open(config).await.unwrap_or_else(|error| panic!("{}", error.chain()))
+}
+
 fn config(folder: &Path, number: u8) -> RuntimeConfig {
     RuntimeConfig {
         root: folder.join("root"),
         run_dir: folder.join("run"),
         cgroup_parent: format!("/wharf-test-{number}"),
-        program: PathBuf::from(env!("CARGO_BIN_EXE_wharf")),
+        program: std::env::var_os("WHARF_PROGRAM")
+            .map_or_else(|| env!("CARGO_BIN_EXE_wharf").into(), PathBuf::from),
         network: NetworkConfig {
             bridge: format!("wharft{number}"),
             table: format!("wharf-test-{number}"),
@@ -186,8 +265,9 @@ fn make_root(folder: &Path) {
     fs::copy(BUSYBOX, layer.join("bin/busybox")).expect("busybox");
     for name in [
         "sh", "echo", "cat", "id", "ls", "sleep", "env", "hostname", "mount", "unshare", "touch",
-        "grep", "nc", "tcpsvd", "udpsvd", "kill", "true", "false", "chroot", "head", "seq", "dd",
-        "stat", "pwd", "ip", "tty", "stty", "printf", "wc", "yes", "mknod", "date", "su",
+        "grep", "nc", "httpd", "wget", "kill", "true", "false", "chroot", "head", "seq", "dd",
+        "stat", "pwd", "readlink", "mkdir", "ip", "tty", "stty", "printf", "wc", "yes", "mknod",
+        "date", "su",
     ] {
         std::os::unix::fs::symlink("busybox", layer.join("bin").join(name)).expect("a link");
     }

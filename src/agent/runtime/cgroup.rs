@@ -153,6 +153,9 @@ pub(super) fn join(group: &str) -> Result<(), RuntimeError> {
 }
 
 /// Sends SIGKILL to every process in the group until none is left.
+///
+/// Version 1 has no switch for that, so the group is frozen first: what forks faster than it is
+/// killed would else get away.
 pub(super) fn kill(group: &str) -> Result<(), RuntimeError> {
     let switch = folders(group).into_iter().next().map(|folder| folder.join("cgroup.kill"));
     if let Some(switch) = switch.filter(|path| path.exists())
@@ -165,14 +168,35 @@ pub(super) fn kill(group: &str) -> Result<(), RuntimeError> {
         if pids.is_empty() {
             return Ok(());
         }
-        for pid in pids {
+        freeze(group, "FROZEN");
+        // those that were born in between
+        for pid in processes(group) {
             // a process that is gone already is what was wanted
             let _ = rustix::process::kill_process(pid, Signal::KILL);
         }
+        freeze(group, "THAWED");
         std::thread::sleep(Duration::from_millis(5));
     }
     let path = PathBuf::from(group);
     Err(file("kill every process of", path)(std::io::Error::other("they do not end")))
+}
+
+/// Sets a group's state of freezing in version 1 (cgroup-v1/freezer-subsystem), as far as it is
+/// reached within a moment: a process in the midst of a system call that takes long is not waited
+/// for.
+fn freeze(group: &str, state: &str) {
+    let relative = group.trim_start_matches('/');
+    let switch = Path::new(ROOT).join("freezer").join(relative).join("freezer.state");
+    for _ in 0..20 {
+        // a kernel without it, or a group that is gone: then nothing forks faster than it is killed
+        if fs::write(&switch, state).is_err() {
+            return;
+        }
+        if fs::read_to_string(&switch).is_ok_and(|now| now.trim() == state) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// The processes of a group and of the groups below it.

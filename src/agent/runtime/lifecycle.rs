@@ -10,11 +10,11 @@
 
 use super::cgroup::{self, Usage};
 use super::container::{
-    self, ContainerSpec, ContainerState, ExecOptions, ExecOutput, ExecRequest, ExecSession,
-    ExitStatus, Folder, Record, Root, STARTED, Surroundings, UNKNOWN_CODE,
+    self, AttachSession, ContainerSpec, ContainerState, ExecOptions, ExecOutput, ExecRequest,
+    ExecSession, ExitStatus, Folder, Record, Root, STARTED, Surroundings, UNKNOWN_CODE,
 };
 use super::error::{Faults, RuntimeError, file};
-use super::runtime::{Entry, Exit, Inner, Runtime, blocking, check_id, subfolders};
+use super::runtime::{Entry, Exit, Inner, Runtime, blocking, check_id, subfolders, to_the_end};
 use super::sandbox::{Sandbox, remove_folder};
 use super::{mount, sys};
 use jiff::Timestamp;
@@ -26,11 +26,13 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::{mpsc, watch};
 
 /// How long the kernel may take to end what was killed.
 const KILL_WAIT: Duration = Duration::from_secs(10);
+/// How long the start of a container may take that an agent began which is gone.
+const START_WAIT: Duration = Duration::from_secs(10);
 /// What a shim may say about a failed start.
 const REASON_LIMIT: u64 = 16 << 10;
 
@@ -57,11 +59,7 @@ impl Runtime {
     /// A start that is given up goes on by itself; the container is then found by `list`.
     pub async fn start_container(&self, spec: &ContainerSpec) -> Result<Started, RuntimeError> {
         let (runtime, spec) = (self.clone(), spec.clone());
-        let start = tokio::spawn(async move { runtime.start(spec).await });
-        match start.await {
-            Ok(result) => result,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        to_the_end(async move { runtime.start(spec).await }).await
     }
 
     async fn start(&self, spec: ContainerSpec) -> Result<Started, RuntimeError> {
@@ -107,12 +105,9 @@ impl Runtime {
     /// Starts the shim and waits for its word.
     async fn launch(&self, folder: &Folder) -> Result<(Child, i32, Timestamp), String> {
         let log = fs::File::create(folder.path("shim.log")).map_err(|error| error.to_string())?;
-        let mut shim = Command::new(&self.0.config.program)
-            .arg("__shim")
-            .arg(&folder.0)
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::null())
+        let lock = folder.lock().map_err(|error| error.chain())?;
+        let mut shim = container::helper(&self.0.config.program, "__shim", folder)
+            .stdin(lock)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -175,7 +170,15 @@ impl Runtime {
 
     /// Removes a container with its writable layer, killing it first when it runs. Its log stays.
     /// One that does not exist is no fault.
+    ///
+    /// # Cancellation
+    /// What is given up goes on by itself.
     pub async fn remove_container(&self, id: &str) -> Result<(), RuntimeError> {
+        let (runtime, id) = (self.clone(), id.to_owned());
+        to_the_end(async move { runtime.take_container_away(&id).await }).await
+    }
+
+    async fn take_container_away(&self, id: &str) -> Result<(), RuntimeError> {
         let Some(entry) = self.entry(id) else { return Ok(()) };
         let mut faults = Faults::default();
         if !matches!(&*entry.state.borrow(), ContainerState::Exited(_)) {
@@ -246,6 +249,20 @@ impl Runtime {
     ) -> Result<ExecSession, RuntimeError> {
         let entry = self.running(id)?;
         container::exec_stream(&self.0.config.program, &entry.folder, id, request).await
+    }
+
+    /// Joins a running container's output and input. More than one may.
+    pub async fn attach(&self, id: &str) -> Result<AttachSession, RuntimeError> {
+        let entry = self.running(id)?;
+        let socket = entry.folder.path("shim.sock");
+        AttachSession::open(&socket).await.map_err(file("attach to", socket))
+    }
+
+    /// Tells a container's terminal its size in characters.
+    pub async fn resize(&self, id: &str, columns: u16, rows: u16) -> Result<(), RuntimeError> {
+        let entry = self.running(id)?;
+        let socket = entry.folder.path("shim.sock");
+        container::resize(&socket, columns, rows).await.map_err(file("resize", socket))
     }
 
     /// What a container uses now.
@@ -394,8 +411,14 @@ pub(super) fn find_containers(
                 continue;
             }
         };
+        wait_for_start(&folder);
         let state = match (folder.exit(), folder.running()) {
             (Ok(Some(status)), _) => ContainerState::Exited(status),
+            (_, Ok(None)) => {
+                // its start was interrupted, and whoever wanted it will ask again
+                let _ = clear(inner, &id, Some(&record.cgroup));
+                continue;
+            }
             (_, Ok(Some(noted))) if noted.shim.is_alive() => {
                 running.push(id.clone());
                 ContainerState::Running { pid: noted.init.pid, started: noted.started }
@@ -410,6 +433,16 @@ pub(super) fn find_containers(
         found.insert(id, Entry { folder, record: Arc::new(record), state: sender });
     }
     Ok((found, running))
+}
+
+/// A shim may be on its way, started by an agent that was killed since: it goes on by itself.
+fn wait_for_start(folder: &Folder) {
+    let decided =
+        |folder: &Folder| folder.path("running.json").exists() || folder.path("exit.json").exists();
+    let begin = std::time::Instant::now();
+    while !decided(folder) && folder.has_shim() && begin.elapsed() < START_WAIT {
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 fn inner_has_sandbox(inner: &Inner, record: &Record) -> bool {

@@ -26,8 +26,9 @@ mod sys;
 
 pub use cgroup::{Resources, Usage};
 pub use container::{
-    ContainerSpec, ContainerState, ExecOptions, ExecOutput, ExecRequest, ExecSession, ExitStatus,
-    Mount, Propagation, Root, Seccomp, Security, Source, User,
+    AttachOutput, AttachSession, ContainerSpec, ContainerState, ExecOptions, ExecOutput,
+    ExecRequest, ExecSession, ExecStream, ExitStatus, Mount, Propagation, Root, Seccomp, Security,
+    Source, User,
 };
 pub use error::RuntimeError;
 pub use lifecycle::{Container, Started};

@@ -6,7 +6,7 @@
 
 use super::cgroup;
 use super::container::{ContainerState, ExitStatus, Folder, Record};
-use super::error::{Faults, RuntimeError, file};
+use super::error::{Faults, RuntimeError, file, network};
 use super::lifecycle;
 use super::mount;
 use super::network::proxy::{self, ServiceRule};
@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
 /// Where the runtime keeps things and how the network is to be.
@@ -64,6 +65,8 @@ pub(super) struct State {
     pub(super) sandboxes: BTreeMap<String, Arc<Sandbox>>,
     pub(super) containers: BTreeMap<String, Entry>,
     pub(super) listeners: Vec<mpsc::UnboundedSender<Exit>>,
+    /// Held by whoever makes or removes the sandbox of that name.
+    turns: BTreeMap<String, Arc<tokio::sync::Mutex<()>>>,
 }
 
 /// One container in memory.
@@ -103,9 +106,19 @@ impl Runtime {
         &self.0.config
     }
 
-    /// Makes the surroundings of a pod.
+    /// Makes the surroundings of a pod, or gives those that there are.
+    ///
+    /// # Cancellation
+    /// What is given up goes on by itself; asking again waits for it.
     pub async fn create_sandbox(&self, spec: &SandboxSpec) -> Result<Sandbox, RuntimeError> {
         check_id(&spec.id)?;
+        let (runtime, spec) = (self.clone(), spec.clone());
+        to_the_end(async move { runtime.make_sandbox(&spec).await }).await
+    }
+
+    async fn make_sandbox(&self, spec: &SandboxSpec) -> Result<Sandbox, RuntimeError> {
+        let turn = self.turn(&spec.id);
+        let _turn = turn.lock().await;
         let folder = self.0.config.run_dir.join("sandboxes").join(&spec.id);
         let sandbox = {
             let mut state = self.state();
@@ -135,7 +148,17 @@ impl Runtime {
 
     /// Removes a sandbox with all containers in it, and says everything that could not be removed.
     /// One that does not exist is no fault.
+    ///
+    /// # Cancellation
+    /// What is given up goes on by itself; asking again waits for it.
     pub async fn remove_sandbox(&self, id: &str) -> Result<(), RuntimeError> {
+        let (runtime, id) = (self.clone(), id.to_owned());
+        to_the_end(async move { runtime.take_sandbox_away(&id).await }).await
+    }
+
+    async fn take_sandbox_away(&self, id: &str) -> Result<(), RuntimeError> {
+        let turn = self.turn(id);
+        let _turn = turn.lock().await;
         let Some(sandbox) = self.state().sandboxes.get(id).cloned() else { return Ok(()) };
         let containers: Vec<String> = self
             .state()
@@ -161,6 +184,18 @@ impl Runtime {
             self.forget_sandbox(&sandbox);
         }
         result
+    }
+
+    /// Connects to a port of a pod's loopback address, for `kubectl port-forward`.
+    pub async fn connect(&self, id: &str, port: u16) -> Result<TcpStream, RuntimeError> {
+        let sandbox = self
+            .sandbox(id)
+            .ok_or_else(|| RuntimeError::Unknown { kind: "sandbox", id: id.to_owned() })?;
+        let name = &sandbox.spec.name;
+        sandbox
+            .connect(port)
+            .await
+            .map_err(network(format!("connect to port {port} in pod {name}")))
     }
 
     /// Every sandbox.
@@ -201,6 +236,12 @@ impl Runtime {
         self.0.state()
     }
 
+    fn turn(&self, id: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let turns = &mut self.state().turns;
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        turns.entry(id.to_owned()).or_default().clone()
+    }
+
     fn forget_sandbox(&self, sandbox: &Sandbox) {
         let mut state = self.state();
         state.sandboxes.remove(sandbox.id());
@@ -228,6 +269,16 @@ impl Inner {
     /// The writable layer of a container.
     pub(super) fn layer_folder(&self, id: &str) -> PathBuf {
         self.config.root.join("containers").join(id)
+    }
+}
+
+/// Does something to its end, also when the caller gives up waiting.
+pub(super) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 
@@ -266,6 +317,7 @@ fn find(config: RuntimeConfig) -> Result<(Inner, Vec<String>), RuntimeError> {
             sandboxes: BTreeMap::new(),
             containers: BTreeMap::new(),
             listeners: Vec::new(),
+            turns: BTreeMap::new(),
         }),
         config,
     };

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! <run>/sandboxes/<id>/sandbox.json   who it is and its address
+//!                      ready          it was made to the end
 //!                      net uts ipc    the namespaces
 //!                      shm/           memory for /dev/shm
 //!                      hosts resolv.conf hostname
@@ -13,14 +14,17 @@ use super::container::{read_json, write_json, write_whole};
 use super::error::{Faults, RuntimeError, file, network};
 use super::network::{Bridge, Inside};
 use super::{mount, sys};
+use rustix::fd::AsFd;
 use rustix::mount::MountFlags;
-use rustix::thread::UnshareFlags;
+use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use tokio::net::{TcpSocket, TcpStream};
 
 /// Kernel settings that concern only the pod itself, so that anyone may set them.
 const SAFE_SYSCTLS: &[&str] = &[
@@ -99,6 +103,40 @@ impl Sandbox {
         (!self.spec.host_network).then(|| self.folder.join("net"))
     }
 
+    /// Connects to a port of the pod's loopback address, as a program in the pod would.
+    pub(super) async fn connect(&self, port: u16) -> io::Result<TcpStream> {
+        let mut fault = None;
+        for address in [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)] {
+            let address = SocketAddr::new(address, port);
+            let attempt = async { self.socket_inside(address)?.connect(address).await };
+            match attempt.await {
+                Ok(stream) => return Ok(stream),
+                // the first fault is the one to tell: most programs listen on version 4
+                Err(error) => fault = fault.or(Some(error)),
+            }
+        }
+        Err(fault.expect("one address was tried"))
+    }
+
+    /// A socket belongs to the network in which it was made, whoever uses it later.
+    fn socket_inside(&self, address: SocketAddr) -> io::Result<TcpSocket> {
+        let make = move || match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        };
+        let Some(path) = self.netns() else { return make() };
+        let netns = fs::File::open(path)?;
+        let work = move || {
+            rustix::thread::move_into_link_name_space(
+                netns.as_fd(),
+                Some(LinkNameSpaceType::Network),
+            )?;
+            make()
+        };
+        let thread = std::thread::Builder::new().name("connect".to_owned()).spawn(work)?;
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread panicked")))
+    }
+
     pub(super) fn new(spec: SandboxSpec, ip: Option<Ipv4Addr>, folder: PathBuf) -> Sandbox {
         Sandbox { spec, ip, folder }
     }
@@ -108,8 +146,12 @@ impl Sandbox {
         read_json(&folder.join("sandbox.json"))
     }
 
-    /// Whether everything of it is still there, which a reboot takes away.
+    /// Whether everything of it is there: it was made to the end, its removal has not begun, and no
+    /// reboot took its mounts away.
     pub(super) fn is_whole(&self) -> bool {
+        if !self.ready().exists() {
+            return false;
+        }
         let mounts = mount::mounts_below(&self.folder).unwrap_or_default();
         self.namespaces().iter().all(|(_, path)| mounts.contains(path))
             && mounts.contains(&self.shm())
@@ -117,6 +159,10 @@ impl Sandbox {
 
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    fn ready(&self) -> PathBuf {
+        self.folder.join("ready")
     }
 
     pub(super) fn shm(&self) -> PathBuf {
@@ -152,12 +198,15 @@ impl Sandbox {
         if let (Some(inside), Some(ip)) = (inside, self.ip) {
             bridge.attach(&folder.join("net"), &inside, ip)?;
         }
-        Ok(())
+        let ready = self.ready();
+        fs::write(&ready, "").map_err(file("write", ready))
     }
 
     /// Takes everything away, and says all that could not be.
     pub(super) fn remove(&self, bridge: &Bridge) -> Result<(), RuntimeError> {
         let mut faults = Faults::default();
+        // first, so that an interrupted removal leaves nothing that looks whole
+        let _ = fs::remove_file(self.ready());
         if let Some(ip) = self.ip {
             faults.note(bridge.detach(ip));
         }
@@ -255,14 +304,14 @@ fn hosts(spec: &SandboxSpec, ip: Option<Ipv4Addr>, of_the_host: &str) -> String 
         if let Some(ip) = ip {
             let full =
                 spec.domain_name.as_ref().map(|name| format!("{name}\t")).unwrap_or_default();
-            text.push_str(&format!("{ip}\t{full}{}\n", spec.hostname));
+            let _ = writeln!(text, "{ip}\t{full}{}", spec.hostname);
         }
         text
     };
     if !spec.host_aliases.is_empty() {
         text.push_str("\n# Entries added by HostAliases.\n");
         for (address, names) in &spec.host_aliases {
-            text.push_str(&format!("{address}\t{}\n", names.join("\t")));
+            let _ = writeln!(text, "{address}\t{}", names.join("\t"));
         }
     }
     text

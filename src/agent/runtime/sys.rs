@@ -29,23 +29,35 @@ pub(super) enum Fork {
     Parent(Pid),
 }
 
-/// Forks a process that has one thread.
-///
-/// # Errors
-/// When the process has more than one thread, since the child could then hang on a lock that
-/// another thread held; or what `fork` says.
-pub(super) fn fork() -> io::Result<Fork> {
-    let threads = std::fs::read_dir("/proc/self/task")?.count();
-    if threads != 1 {
-        return Err(io::Error::other(format!("a process with {threads} threads cannot fork")));
+/// The knowledge that a process has one thread. Whoever has it must start no other one.
+#[derive(Debug)]
+pub(super) struct OneThread(Pid);
+
+impl OneThread {
+    /// Looks at the process.
+    ///
+    /// # Errors
+    /// When it has more threads: a fork could then hang on a lock that another one held.
+    pub(super) fn check() -> io::Result<OneThread> {
+        match std::fs::read_dir("/proc/self/task")?.count() {
+            1 => Ok(OneThread(rustix::process::getpid())),
+            threads => {
+                Err(io::Error::other(format!("a process with {threads} threads cannot fork")))
+            }
+        }
     }
-    // SAFETY: the process has one thread, so the child inherits no lock that is held.
-    match unsafe { libc::fork() } {
-        0 => Ok(Fork::Child),
-        pid => match Pid::from_raw(pid) {
-            Some(pid) if pid.as_raw_nonzero().get() > 0 => Ok(Fork::Parent(pid)),
-            _ => Err(io::Error::last_os_error()),
-        },
+
+    /// Forks. Works in namespaces whose `/proc` does not show this process, too.
+    pub(super) fn fork(self) -> io::Result<Fork> {
+        assert_eq!(rustix::process::getpid(), self.0, "another process may have other threads");
+        // SAFETY: the process has one thread, so the child inherits no lock that is held.
+        match unsafe { libc::fork() } {
+            0 => Ok(Fork::Child),
+            pid => match Pid::from_raw(pid) {
+                Some(pid) if pid.as_raw_nonzero().get() > 0 => Ok(Fork::Parent(pid)),
+                _ => Err(io::Error::last_os_error()),
+            },
+        }
     }
 }
 

@@ -6,24 +6,36 @@
 //! client ──> shim   "resize <columns> <rows>\n"; the shim closes
 //! ```
 //!
-//! A client that does not read is dropped: a container never waits for one.
+//! What a client has not read yet is kept for it, up to a limit; then it is dropped: a container
+//! never waits for one.
 
 use super::super::log::Stream;
+use bytes::{Buf, Bytes, BytesMut};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags,
 };
 use rustix::termios::Winsize;
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
 
+/// The bytes of a frame before its text, and the numbers of the streams in them.
+const HEADER: usize = 5;
+const OUTPUT: u8 = 1;
+const ERRORS: u8 = 2;
 /// A request line longer than this is no request.
 const REQUEST_LIMIT: usize = 256;
+/// A client that is further behind than this is dropped.
+const BACKLOG: usize = 4 << 20;
 /// Input is taken from a client in pieces of this size.
 const CHUNK: usize = 8 << 10;
+/// How long a client may take for what is left when the program has ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Everyone who is connected to a shim.
 #[derive(Debug)]
@@ -41,6 +53,8 @@ struct Client {
     attached: bool,
     /// Input that the program has not taken yet; more is read only when it has.
     pending: Vec<u8>,
+    /// Output that the client has not taken yet.
+    backlog: Vec<u8>,
     /// The client has closed its half.
     ended: bool,
     broken: bool,
@@ -60,11 +74,10 @@ impl Clients {
     pub(super) fn poll_fds<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
         fds.push(PollFd::new(&self.listener, PollFlags::IN));
         for client in &self.connected {
-            let waits = client.ended || !client.pending.is_empty();
-            fds.push(PollFd::new(
-                &client.stream,
-                if waits { PollFlags::empty() } else { PollFlags::IN },
-            ));
+            let mut wanted = PollFlags::empty();
+            wanted.set(PollFlags::IN, !client.ended && client.pending.is_empty());
+            wanted.set(PollFlags::OUT, !client.backlog.is_empty());
+            fds.push(PollFd::new(&client.stream, wanted));
         }
         if let Some(input) = &self.input
             && self.connected.iter().any(|client| !client.pending.is_empty())
@@ -76,9 +89,12 @@ impl Clients {
     /// Goes on with whatever the events of those descriptors allow.
     pub(super) fn serve(&mut self, events: &[PollFlags]) {
         for (client, events) in self.connected.iter_mut().zip(&events[1..]) {
+            if events.contains(PollFlags::OUT) {
+                client.send();
+            }
             if events.intersects(PollFlags::HUP | PollFlags::ERR) && client.ended {
                 client.broken = true;
-            } else if !events.is_empty() {
+            } else if events.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
                 client.read(&mut self.input);
             }
         }
@@ -102,6 +118,7 @@ impl Clients {
                 request: Vec::new(),
                 attached: false,
                 pending: Vec::new(),
+                backlog: Vec::new(),
                 ended: false,
                 broken: false,
             });
@@ -113,21 +130,47 @@ impl Clients {
         if self.connected.iter().all(|client| !client.attached) {
             return;
         }
-        let mut frame = Vec::with_capacity(bytes.len() + 5);
-        frame.push(if stream == Stream::Stdout { 1 } else { 2 });
+        let mut frame = Vec::with_capacity(bytes.len() + HEADER);
+        frame.push(if stream == Stream::Stdout { OUTPUT } else { ERRORS });
         let length = u32::try_from(bytes.len()).expect("a chunk is short");
         frame.extend_from_slice(&length.to_be_bytes());
         frame.extend_from_slice(bytes);
         for client in self.connected.iter_mut().filter(|client| client.attached) {
-            let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-            let sent = rustix::net::send(&client.stream, &frame, flags);
-            client.broken |= sent != Ok(frame.len());
+            client.backlog.extend_from_slice(&frame);
+            client.send();
+            client.broken |= client.backlog.len() > BACKLOG;
         }
         self.connected.retain(|client| !client.broken);
+    }
+
+    /// Gives clients a moment to take the last of the output.
+    pub(super) fn finish(&mut self) {
+        for client in &mut self.connected {
+            let _ = client.stream.set_nonblocking(false);
+            let _ = client.stream.set_write_timeout(Some(LAST_WORDS));
+            let _ = client.stream.write_all(&client.backlog);
+        }
     }
 }
 
 impl Client {
+    fn send(&mut self) {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        while !self.backlog.is_empty() {
+            match rustix::net::send(&self.stream, &self.backlog, flags) {
+                Ok(count) => drop(self.backlog.drain(..count)),
+                Err(Errno::AGAIN) => return,
+                Err(Errno::INTR) => {}
+                Err(_) => {
+                    self.broken = true;
+                    return;
+                }
+            }
+        }
+        // a burst must not make the shim large for good
+        self.backlog.shrink_to(CHUNK);
+    }
+
     fn read(&mut self, input: &mut Option<OwnedFd>) {
         let mut buffer = [0; CHUNK];
         match self.stream.read(&mut buffer) {
@@ -179,11 +222,23 @@ impl Client {
         while !self.pending.is_empty() {
             match rustix::io::write(input, &self.pending) {
                 Ok(count) => drop(self.pending.drain(..count)),
-                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return,
+                Err(Errno::AGAIN | Errno::INTR) => return,
                 Err(_) => self.pending.clear(),
             }
         }
     }
+}
+
+/// Takes the first whole frame out of what a client has read.
+pub(super) fn take_frame(held: &mut BytesMut) -> Option<(Stream, Bytes)> {
+    let (&stream, length) = held.get(..HEADER)?.split_first()?;
+    let length = u32::from_be_bytes(length.try_into().ok()?) as usize;
+    if held.len() < HEADER + length {
+        return None;
+    }
+    held.advance(HEADER);
+    let stream = if stream == OUTPUT { Stream::Stdout } else { Stream::Stderr };
+    Some((stream, held.split_to(length).freeze()))
 }
 
 /// A terminal's size in characters.
@@ -191,20 +246,20 @@ pub(super) fn window(columns: u16, rows: u16) -> Winsize {
     Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 }
 }
 
-/// Takes a descriptor that another process sent.
-pub(super) fn receive_fd(socket: BorrowedFd) -> io::Result<OwnedFd> {
+/// Takes what another process sent: bytes, and the descriptor that came with them.
+pub(super) fn receive_fd(socket: BorrowedFd) -> io::Result<(Vec<u8>, Option<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut bytes = [0; 4096];
+    let mut bytes = vec![0; 4096];
     let mut slices = [IoSliceMut::new(&mut bytes)];
-    rustix::net::recvmsg(socket, &mut slices, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
-    ancillary
-        .drain()
-        .find_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
-            _ => None,
-        })
-        .ok_or_else(|| io::Error::other("the message holds no descriptor"))
+    let message =
+        rustix::net::recvmsg(socket, &mut slices, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    let fd = ancillary.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+        _ => None,
+    });
+    bytes.truncate(message.bytes);
+    Ok((bytes, fd))
 }
 
 /// Sends a descriptor to another process.

@@ -1,36 +1,47 @@
 //! Commands in a running container: for probes, hooks and `kubectl exec`.
 //!
+//! ```text
+//! agent ── spawns ──> helper ── joins the container, forks ──> command
+//!   │ ── input's descriptor, request ──> │                        │
+//!   │ <── terminal's descriptor ──────── │                        │
+//!   │ <── why it does not run ────────── │ <────── the same ───── │ (closed when it runs)
+//! ```
+//!
 //! A short-lived helper, wharf's own program again, joins the container's control groups and
 //! namespaces, forks into its process numbers and becomes the command, confined like the container
 //! itself. Its standard streams are the agent's pipes, so nothing is copied on the way; with a
-//! terminal, the helper sends the agent the terminal's own side.
+//! terminal, the helper sends the agent the terminal's own side. The helper's standard input is the
+//! socket for all this: neither arguments nor environment show the request to others.
 
 use super::super::cgroup;
 use super::super::error::RuntimeError;
-use super::super::sys::{self, Fork, Standard};
+use super::super::sys::{self, Fork, OneThread, Standard};
 use super::attach;
 use super::process::{self, Process};
 use super::state::{Folder, UNKNOWN_CODE};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, PidfdFlags, WaitOptions};
 use rustix::pty::OpenptFlags;
 use rustix::thread::ThreadNameSpaceType;
 use serde::{Deserialize, Serialize};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::{ExitCode, Stdio};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest, ReadBuf};
+use tokio::net::unix::pipe;
+use tokio::process::Child;
 
-/// Holds the request: the environment of a root process is private, its arguments are not.
-const REQUEST: &str = "WHARF_EXEC";
-/// The helper's exit code when the command did not start; the reason is on its standard error.
+/// The helper's exit code when the command did not start; the reason went to the agent.
 const NOT_STARTED: u8 = 255;
-/// Marks that reason, so that a command's own code 255 is not taken for it.
-const MARK: &str = "\u{1}wharf-exec\u{1}";
+/// More than this is no reason.
+const REASON_LIMIT: u64 = 16 << 10;
 
 /// A command to run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -41,6 +52,8 @@ pub struct ExecRequest {
     pub env: Vec<(String, String)>,
     /// Whether it runs on a terminal.
     pub tty: bool,
+    /// Whether it gets an input; with a terminal it always does.
+    pub stdin: bool,
 }
 
 /// Limits of a command.
@@ -69,29 +82,32 @@ pub struct ExecOutput {
     pub stderr: Vec<u8>,
 }
 
-/// A command that runs, with its streams.
+/// A command that runs, with its streams. Dropping it kills the command.
 #[derive(Debug)]
 pub struct ExecSession {
-    child: Child,
-    /// Its input, without a terminal; dropping it ends the input.
-    pub stdin: Option<ChildStdin>,
-    /// Its output, without a terminal.
-    pub stdout: Option<ChildStdout>,
+    /// Its input; dropping it ends the input, unless it is a terminal.
+    pub stdin: Option<pipe::Sender>,
+    /// Its output, or all of it with a terminal.
+    pub stdout: Option<ExecStream>,
     /// Its error output, without a terminal.
-    pub stderr: Option<ChildStderr>,
-    /// Our side of its terminal, with one; not blocking.
-    pub terminal: Option<OwnedFd>,
+    pub stderr: Option<ExecStream>,
+    child: Child,
+    terminal: Option<OwnedFd>,
     id: String,
     command: String,
 }
 
 impl ExecSession {
-    /// Waits for the end and gives the exit code. Dropping the session kills the command.
+    /// Waits for the end and gives the exit code; 128 and the signal when one ended it.
     ///
     /// # Cancellation
     /// Waiting may be given up and begun again.
     pub async fn wait(&mut self) -> Result<i32, RuntimeError> {
-        let status = self.child.wait().await.map_err(|error| self.fault(error.to_string()))?;
+        let status = self.child.wait().await.map_err(|error| RuntimeError::Exec {
+            id: self.id.clone(),
+            command: self.command.clone(),
+            reason: error.to_string(),
+        })?;
         Ok(status.code().unwrap_or(UNKNOWN_CODE))
     }
 
@@ -101,9 +117,25 @@ impl ExecSession {
             let _ = rustix::termios::tcsetwinsize(terminal, attach::window(columns, rows));
         }
     }
+}
 
-    fn fault(&self, reason: String) -> RuntimeError {
-        RuntimeError::Exec { id: self.id.clone(), command: self.command.clone(), reason }
+/// What a command puts out.
+#[derive(Debug)]
+pub struct ExecStream(pipe::Receiver);
+
+impl AsyncRead for ExecStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.0).poll_read(context, buffer) {
+            // a terminal whose last user ended
+            Poll::Ready(Err(error)) if error.raw_os_error() == Some(libc::EIO) => {
+                Poll::Ready(Ok(()))
+            }
+            other => other,
+        }
     }
 }
 
@@ -115,42 +147,28 @@ pub(crate) async fn exec(
     request: &ExecRequest,
     options: ExecOptions,
 ) -> Result<ExecOutput, RuntimeError> {
-    let command = request.args.first().cloned().unwrap_or_default();
-    let fault =
-        |reason: String| RuntimeError::Exec { id: id.to_owned(), command: command.clone(), reason };
-    let request = ExecRequest { tty: false, ..request.clone() };
-    let mut child = helper(program, folder, &request)
-        .stdin(Stdio::null())
-        .spawn()
-        .map_err(|error| fault(error.to_string()))?;
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let request = ExecRequest { tty: false, stdin: false, ..request.clone() };
     let run = async {
+        let mut session = exec_stream(program, folder, id, &request).await?;
         let limit = options.output_limit;
-        let (status, stdout, stderr) =
-            tokio::join!(child.wait(), bounded(stdout, limit), bounded(stderr, limit));
-        status.map(|status| (status, stdout, stderr))
+        let (stdout, stderr) = (session.stdout.take(), session.stderr.take());
+        let (code, stdout, stderr) =
+            tokio::join!(session.wait(), bounded(stdout, limit), bounded(stderr, limit));
+        Ok(ExecOutput { code: code?, stdout, stderr })
     };
-    let finished = match options.timeout {
+    match options.timeout {
         Some(limit) => {
             tokio::time::timeout(limit, run).await.map_err(|_| RuntimeError::ExecTimeout {
                 id: id.to_owned(),
-                command: command.clone(),
+                command: request.args.first().cloned().unwrap_or_default(),
                 seconds: limit.as_secs_f64(),
             })?
         }
         None => run.await,
-    };
-    let (status, stdout, stderr) = finished.map_err(|error| fault(error.to_string()))?;
-    let code = status.code().unwrap_or(UNKNOWN_CODE);
-    if code == i32::from(NOT_STARTED)
-        && let Some(reason) = String::from_utf8_lossy(&stderr).strip_prefix(MARK)
-    {
-        return Err(fault(reason.to_owned()));
     }
-    Ok(ExecOutput { code, stdout, stderr })
 }
 
-/// Starts a command whose streams the caller carries.
+/// Starts a command whose streams the caller carries, and waits until it runs.
 pub(crate) async fn exec_stream(
     program: &Path,
     folder: &Folder,
@@ -158,62 +176,88 @@ pub(crate) async fn exec_stream(
     request: &ExecRequest,
 ) -> Result<ExecSession, RuntimeError> {
     let command = request.args.first().cloned().unwrap_or_default();
-    let fault =
-        |reason: String| RuntimeError::Exec { id: id.to_owned(), command: command.clone(), reason };
-    let mut helper = helper(program, folder, request);
-    if !request.tty {
-        let mut child =
-            helper.stdin(Stdio::piped()).spawn().map_err(|error| fault(error.to_string()))?;
-        return Ok(ExecSession {
-            stdin: child.stdin.take(),
-            stdout: child.stdout.take(),
-            stderr: child.stderr.take(),
-            terminal: None,
-            child,
+    match launch(program, folder, request).await {
+        Ok(Ok(launched)) => Ok(ExecSession {
+            stdin: launched.stdin,
+            stdout: launched.stdout,
+            stderr: launched.stderr,
+            child: launched.child,
+            terminal: launched.terminal,
             id: id.to_owned(),
             command,
-        });
-    }
-    let (ours, theirs) = UnixStream::pair().map_err(|error| fault(error.to_string()))?;
-    let mut child = helper
-        .stdin(OwnedFd::from(theirs))
-        .stdout(Stdio::null())
-        .spawn()
-        .map_err(|error| fault(error.to_string()))?;
-    drop(helper);
-    let received = tokio::task::spawn_blocking(move || attach::receive_fd(ours.as_fd())).await;
-    let terminal = match received {
-        Ok(Ok(terminal)) => terminal,
-        _ => {
-            let reason = bounded(child.stderr.take(), 4096).await;
-            let reason = String::from_utf8_lossy(&reason).replace(MARK, "");
-            return Err(fault(reason));
+        }),
+        Ok(Err(reason)) => Err(RuntimeError::Exec { id: id.to_owned(), command, reason }),
+        Err(error) => {
+            Err(RuntimeError::Exec { id: id.to_owned(), command, reason: error.to_string() })
         }
-    };
-    rustix::io::ioctl_fionbio(&terminal, true).map_err(|error| fault(error.to_string()))?;
-    Ok(ExecSession {
-        stdin: None,
-        stdout: None,
-        stderr: None,
-        terminal: Some(terminal),
-        child,
-        id: id.to_owned(),
-        command,
-    })
+    }
 }
 
-fn helper(program: &Path, folder: &Folder, request: &ExecRequest) -> Command {
-    let mut command = Command::new(program);
-    command
-        .arg("__exec")
-        .arg(&folder.0)
-        .env_clear()
-        .env(REQUEST, serde_json::to_string(request).expect("texts are JSON"))
-        .current_dir("/")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    command
+/// What is held of a command that runs.
+struct Launched {
+    child: Child,
+    stdin: Option<pipe::Sender>,
+    stdout: Option<ExecStream>,
+    stderr: Option<ExecStream>,
+    terminal: Option<OwnedFd>,
+}
+
+/// Starts the helper and hears it out; the inner error is the reason why the command does not run.
+async fn launch(
+    program: &Path,
+    folder: &Folder,
+    request: &ExecRequest,
+) -> io::Result<Result<Launched, String>> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let mut helper = super::helper(program, "__exec", folder);
+    helper.stdin(OwnedFd::from(theirs)).kill_on_drop(true);
+    let (mut stdin, mut stdout, mut stderr) = (None, None, None);
+    let mut input = None;
+    if request.tty {
+        helper.stdout(Stdio::null()).stderr(Stdio::null());
+    } else {
+        let (out_reader, out_writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        let (err_reader, err_writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        helper.stdout(out_writer).stderr(err_writer);
+        stdout = Some(ExecStream(pipe::Receiver::from_owned_fd(out_reader)?));
+        stderr = Some(ExecStream(pipe::Receiver::from_owned_fd(err_reader)?));
+        if request.stdin {
+            let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+            input = Some(reader);
+            stdin = Some(pipe::Sender::from_owned_fd(writer)?);
+        }
+    }
+    let child = helper.spawn()?;
+    // lets go of its ends of the streams
+    drop(helper);
+    let input = match input {
+        Some(input) => input,
+        None => rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?,
+    };
+    attach::send_fd(ours.as_fd(), input.as_fd())?;
+    drop(input);
+    ours.set_nonblocking(true)?;
+    let mut ours = tokio::net::UnixStream::from_std(ours)?;
+    ours.write_all(&serde_json::to_vec(request)?).await?;
+    ours.shutdown().await?;
+    let mut terminal = None;
+    if request.tty {
+        let (reason, fd) =
+            ours.async_io(Interest::READABLE, || attach::receive_fd(ours.as_fd())).await?;
+        let Some(fd) = fd else {
+            return Ok(Err(String::from_utf8_lossy(&reason).into_owned()));
+        };
+        rustix::io::ioctl_fionbio(&fd, true)?;
+        stdin = Some(pipe::Sender::from_owned_fd_unchecked(fd.try_clone()?)?);
+        stdout = Some(ExecStream(pipe::Receiver::from_owned_fd_unchecked(fd.try_clone()?)?));
+        terminal = Some(fd);
+    }
+    let mut reason = String::new();
+    ours.take(REASON_LIMIT).read_to_string(&mut reason).await?;
+    if reason.is_empty() {
+        return Ok(Ok(Launched { child, stdin, stdout, stderr, terminal }));
+    }
+    Ok(Err(reason))
 }
 
 /// Reads to the end and keeps the beginning, so that a talkative command does not hang.
@@ -233,21 +277,37 @@ async fn bounded(stream: Option<impl AsyncRead + Unpin>, limit: usize) -> Vec<u8
 
 /// Runs the helper; `arguments` are those after the hidden command.
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
-    match join(arguments) {
-        Ok(code) => ExitCode::from(code),
-        Err(reason) => not_started(&reason),
+    let Ok(mut agent) = take_agent() else { return ExitCode::from(NOT_STARTED) };
+    match join(arguments, &agent) {
+        Ok(command) => {
+            // the command alone holds the socket now, and its start closes it
+            drop(agent);
+            ExitCode::from(wait(command))
+        }
+        Err(reason) => {
+            let _ = agent.write_all(reason.as_bytes());
+            ExitCode::from(NOT_STARTED)
+        }
     }
 }
 
-fn not_started(reason: &str) -> ExitCode {
-    let _ = io::stderr().write_all(format!("{MARK}{reason}").as_bytes());
-    ExitCode::from(NOT_STARTED)
+/// Moves the socket out of the place of the standard input, which becomes the command's.
+fn take_agent() -> io::Result<UnixStream> {
+    const ABOVE_STANDARD: i32 = 3;
+    let fd = rustix::io::fcntl_dupfd_cloexec(io::stdin(), ABOVE_STANDARD)?;
+    let (_, input) = attach::receive_fd(fd.as_fd())?;
+    let input = input.ok_or_else(|| io::Error::other("the agent sent no input"))?;
+    sys::set_standard(Standard::Input, &input)?;
+    Ok(UnixStream::from(fd))
 }
 
-fn join(arguments: &[String]) -> Result<u8, String> {
+/// Joins the container and forks. Gives the command's process to the helper; the command itself
+/// comes back only with the reason why it does not run.
+fn join(arguments: &[String], mut agent: &UnixStream) -> Result<Pid, String> {
     let path = arguments.first().ok_or("no container is named")?;
-    let text = std::env::var(REQUEST).map_err(|error| error.to_string())?;
-    let request: ExecRequest = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let mut text = Vec::new();
+    agent.read_to_end(&mut text).map_err(|error| error.to_string())?;
+    let request: ExecRequest = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
     let folder = Folder(PathBuf::from(path));
     let record = folder.record().map_err(|error| error.chain())?;
     let running = folder.running().map_err(|error| error.chain())?.ok_or("it does not run")?;
@@ -262,6 +322,8 @@ fn join(arguments: &[String]) -> Result<u8, String> {
     process.env.extend(request.env);
     process.tty = request.tty;
     process.die_with_parent = true;
+    // the container's /proc does not show this process
+    let alone = OneThread::check().map_err(|error| error.to_string())?;
     cgroup::join(&record.cgroup).map_err(|error| error.chain())?;
     let mut kinds = ThreadNameSpaceType::MOUNT
         | ThreadNameSpaceType::NETWORK
@@ -273,21 +335,21 @@ fn join(arguments: &[String]) -> Result<u8, String> {
     }
     rustix::thread::move_into_thread_name_spaces(pidfd.as_fd(), kinds)
         .map_err(|error| format!("cannot enter the container: {error}"))?;
-    let terminal = if request.tty { Some(open_terminal()?) } else { None };
-    match sys::fork().map_err(|error| format!("cannot fork: {error}"))? {
+    let terminal = if request.tty { Some(open_terminal(agent)?) } else { None };
+    match alone.fork().map_err(|error| format!("cannot fork: {error}"))? {
         Fork::Child => Err(become_command(&process, terminal.as_deref())),
-        Fork::Parent(child) => Ok(wait(child)),
+        Fork::Parent(child) => Ok(child),
     }
 }
 
 /// Opens a terminal of the container's own and sends the other side to the agent.
-fn open_terminal() -> Result<PathBuf, String> {
-    let failed = |error: rustix::io::Errno| format!("cannot open a terminal: {error}");
+fn open_terminal(agent: &UnixStream) -> Result<PathBuf, String> {
+    let failed = |error: Errno| format!("cannot open a terminal: {error}");
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let ours = rustix::pty::openpt(flags).map_err(failed)?;
     rustix::pty::unlockpt(&ours).map_err(failed)?;
     let name = rustix::pty::ptsname(&ours, Vec::new()).map_err(failed)?;
-    attach::send_fd(io::stdin().as_fd(), ours.as_fd())
+    attach::send_fd(agent.as_fd(), ours.as_fd())
         .map_err(|error| format!("cannot send the terminal: {error}"))?;
     Ok(PathBuf::from(name.to_string_lossy().into_owned()))
 }
@@ -297,10 +359,10 @@ fn become_command(process: &Process, terminal: Option<&Path>) -> String {
     if let Err(error) = rustix::process::setsid() {
         return format!("cannot begin a session: {error}");
     }
-    if let Some(terminal) = terminal {
-        if let Err(error) = process::standard_streams(terminal) {
-            return format!("cannot use the terminal: {error}");
-        }
+    if let Some(terminal) = terminal
+        && let Err(error) = process::standard_streams(terminal)
+    {
+        return format!("cannot use the terminal: {error}");
     }
     process.become_program()
 }
@@ -316,7 +378,7 @@ fn wait(child: Pid) -> u8 {
     let status = loop {
         match rustix::process::waitpid(Some(child), WaitOptions::empty()) {
             Ok(Some((_, status))) => break status,
-            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Ok(None) | Err(Errno::INTR) => {}
             Err(_) => return NOT_STARTED,
         }
     };

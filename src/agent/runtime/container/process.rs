@@ -73,6 +73,8 @@ impl Process {
             // a negative score takes CAP_SYS_RESOURCE, which the agent may lack
             let _ = std::fs::write("/proc/self/oom_score_adj", score.to_string());
         }
+        // the helpers live without them; a program is to find what the host gives everyone
+        let _ = rustix::thread::disable_transparent_huge_pages(false);
         rustix::process::umask(Mode::from_raw_mode(0o022));
         let cwd = if self.cwd.is_empty() { "/" } else { &self.cwd };
         // a missing working directory is made, as container engines do; a read-only root refuses

@@ -16,6 +16,7 @@ use super::super::log::{Splitter, Stream, Writer};
 use super::super::sys::{self, Standard};
 use super::attach::Clients;
 use super::process::Process;
+use super::spec::{self, Mount};
 use super::state::{ExitStatus, Folder, ProcessId, Record, Running};
 use jiff::Timestamp;
 use libcontainer::container::builder::ContainerBuilder;
@@ -49,6 +50,10 @@ const CHUNK: usize = 32 << 10;
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
     let Some(path) = arguments.first() else { return ExitCode::FAILURE };
     let folder = Folder(path.into());
+    // held to the end: as long as it is locked, the container has a shim
+    let Ok(_lock) = rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3) else {
+        return ExitCode::FAILURE;
+    };
     // fails only for a process that leads a session already
     let _ = rustix::process::setsid();
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
@@ -107,7 +112,11 @@ fn start(folder: &Folder) -> Result<Container, String> {
     let failed = |what: &'static str| move |error: rustix::io::Errno| format!("{what}: {error}");
     let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(failed("cannot make a pipe"));
     let (fault_reader, fault_writer) = pipe()?;
-    let executor = Become { process: record.process.clone(), fault: Rc::new(fault_writer) };
+    let executor = Become {
+        process: record.process.clone(),
+        mounts: record.spec.mounts.clone(),
+        fault: Rc::new(fault_writer),
+    };
     let state = folder.path("oci");
     std::fs::create_dir_all(&state).map_err(|error| format!("cannot make a folder: {error}"))?;
     let mut builder = ContainerBuilder::new("c".to_owned(), SyscallType::default())
@@ -164,13 +173,11 @@ fn start(folder: &Folder) -> Result<Container, String> {
         return Err(fault);
     }
     let started = Timestamp::now();
-    let shim = ProcessId::of(std::process::id().cast_signed());
-    // a program can be over by now, and then the exit status alone tells about it
-    let process = ProcessId::of(pid)
-        .or_else(|_| shim.as_ref().map(Clone::clone).map_err(|_| io::Error::other("")));
-    if let (Ok(shim), Ok(init)) = (shim, process) {
-        folder.write_running(&Running { shim, init, started }).map_err(|error| error.chain())?;
-    }
+    let identify = |pid| ProcessId::of(pid).map_err(|error| format!("cannot see process: {error}"));
+    let shim = identify(std::process::id().cast_signed())?;
+    // a program that is over already is still there, since nobody has waited for it yet
+    let running = Running { shim, init: identify(pid)?, started };
+    folder.write_running(&running).map_err(|error| error.chain())?;
     let clients = Clients::new(listener, input, record.spec.stdin_once);
     Ok(Container { record, init, pidfd, started, outputs, clients, log })
 }
@@ -297,6 +304,7 @@ impl Container {
             output.splitter.finish(Timestamp::now(), &mut lines);
         }
         self.write_log(&lines);
+        self.clients.finish();
     }
 
     /// A full disk loses log lines; the program must not hang on it.
@@ -319,13 +327,17 @@ impl Output {
 #[derive(Clone)]
 struct Become {
     process: Process,
+    mounts: Vec<Mount>,
     /// Closed by the kernel when the program runs; before that, the reason why it does not.
     fault: Rc<OwnedFd>,
 }
 
 impl Executor for Become {
     fn exec(&self, _: &Spec) -> Result<(), ExecutorError> {
-        let reason = self.process.become_program();
+        let reason = match spec::separate(&self.mounts) {
+            Ok(()) => self.process.become_program(),
+            Err(reason) => reason,
+        };
         let _ = rustix::io::write(&*self.fault, reason.as_bytes());
         Err(ExecutorError::Other(reason))
     }
@@ -356,7 +368,9 @@ fn bind_socket(path: &Path) -> Result<UnixListener, String> {
 /// Takes the terminal that libcontainer sends to the console socket.
 fn receive_terminal(listener: &UnixListener) -> Result<OwnedFd, String> {
     let (stream, _) = listener.accept().map_err(|error| format!("no terminal: {error}"))?;
-    super::attach::receive_fd(stream.as_fd()).map_err(|error| format!("no terminal: {error}"))
+    let (_, terminal) = super::attach::receive_fd(stream.as_fd())
+        .map_err(|error| format!("no terminal: {error}"))?;
+    terminal.ok_or_else(|| "no terminal came".to_owned())
 }
 
 /// Says something to the agent.

@@ -8,10 +8,12 @@ use super::super::cgroup::{self, Resources, Version};
 use super::capability;
 use super::process::{Process, Seccomp};
 use super::user::User;
+use rustix::mount::MountPropagationFlags;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
 
 /// Where a container's file system comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -252,12 +254,12 @@ pub(super) fn oci(spec: &ContainerSpec, rootfs: &Path, around: &Surroundings) ->
             "cwd": "/",
         },
         "root": { "path": rootfs, "readonly": security.read_only_root },
-        "mounts": mounts(spec, around),
+        "mounts": mounts(spec, rootfs, around),
         "linux": linux,
     })
 }
 
-fn mounts(spec: &ContainerSpec, around: &Surroundings) -> Vec<Value> {
+fn mounts(spec: &ContainerSpec, rootfs: &Path, around: &Surroundings) -> Vec<Value> {
     let privileged = spec.security.privileged;
     let system = if privileged { "rw" } else { "ro" };
     let mut mounts = vec![
@@ -293,14 +295,15 @@ fn mounts(spec: &ContainerSpec, around: &Surroundings) -> Vec<Value> {
     for mount in asked {
         mounts.retain(|usual| usual["destination"].as_str().map(Path::new) != Some(&mount.target));
         own.retain(|usual| usual["destination"].as_str().map(Path::new) != Some(&mount.target));
+        let target = resolve(rootfs, &mount.target);
         own.push(match &mount.source {
-            Source::Bind(source) => bind(source, &mount.target, mount.read_only, mount.propagation),
+            Source::Bind(source) => bind(source, &target, mount.read_only, mount.propagation),
             Source::Tmpfs(size) => {
                 let mut options =
                     vec!["nosuid".to_owned(), "nodev".to_owned(), "mode=1777".to_owned()];
                 options.extend(size.map(|bytes| format!("size={bytes}")));
                 options.push(if mount.read_only { "ro" } else { "rw" }.to_owned());
-                json!({"destination": mount.target, "type": "tmpfs", "source": "tmpfs",
+                json!({"destination": target, "type": "tmpfs", "source": "tmpfs",
                     "options": options})
             }
         });
@@ -317,6 +320,70 @@ fn bind(source: &Path, target: &Path, read_only: bool, propagation: Propagation)
     };
     let write = if read_only { "ro" } else { "rw" };
     json!({"destination": target, "type": "bind", "source": source, "options": ["rbind", travel, write]})
+}
+
+/// Sets how later mounts travel, which libcontainer leaves as it is for the whole root. Called in
+/// the container's mounts, before the program gets them.
+pub(super) fn separate(mounts: &[Mount]) -> Result<(), String> {
+    for mount in mounts {
+        let mut flags = match mount.propagation {
+            Propagation::None => MountPropagationFlags::PRIVATE,
+            Propagation::HostToContainer => MountPropagationFlags::DOWNSTREAM,
+            Propagation::Bidirectional => MountPropagationFlags::SHARED,
+        };
+        let follows = |other: &Mount| {
+            other.propagation != Propagation::None && other.target.starts_with(&mount.target)
+        };
+        // a mount inside of this one may have a way of its own
+        let mut inner = mounts.iter().filter(|other| other.target != mount.target);
+        if !inner.any(follows) {
+            flags |= MountPropagationFlags::REC;
+        }
+        rustix::mount::mount_change(&mount.target, flags).map_err(|error| {
+            format!("cannot set how mounts travel at {}: {error}", mount.target.display())
+        })?;
+    }
+    Ok(())
+}
+
+/// Where a path of the container leads below its root on the host when all links in it are
+/// followed inside, those included whose targets do not exist: what is mounted there gets made.
+fn resolve(root: &Path, target: &Path) -> PathBuf {
+    const MOST_LINKS: usize = 40;
+    let mut links = 0;
+    let mut found = PathBuf::from("/");
+    let mut left: Vec<OsString> = names(target);
+    while let Some(name) = left.pop() {
+        if name == ".." {
+            found.pop();
+            continue;
+        }
+        let next = found.join(&name);
+        let inside = root.join(next.strip_prefix("/").unwrap_or(&next));
+        match std::fs::read_link(inside) {
+            Ok(to) if links < MOST_LINKS => {
+                links += 1;
+                if to.is_absolute() {
+                    found = PathBuf::from("/");
+                }
+                left.extend(names(&to));
+            }
+            _ => found = next,
+        }
+    }
+    found
+}
+
+/// The names in a path, the first one last.
+fn names(path: &Path) -> Vec<OsString> {
+    path.components()
+        .rev()
+        .filter_map(|part| match part {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The character and block devices right below `/dev`, for a privileged container.

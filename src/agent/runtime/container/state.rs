@@ -3,6 +3,7 @@
 //! ```text
 //! <run>/containers/<id>/container.json   who it is; written by the agent before anything is started
 //!                       config.json      for libcontainer
+//!                       shim.lock        locked as long as there is a shim
 //!                       running.json     written by the shim when the program runs
 //!                       exit.json        written by the shim when it has ended
 //!                       shim.sock        attach and resize
@@ -44,15 +45,16 @@ pub(crate) struct ProcessId {
 }
 
 impl ProcessId {
-    /// Notes a process that runs now.
+    /// Notes a process that runs now, or that has ended and was not waited for yet.
     pub(crate) fn of(pid: i32) -> io::Result<ProcessId> {
-        Ok(ProcessId { pid, start: start_time(pid)?, boot: boot_id()? })
+        let (_, start) = stat(pid)?;
+        Ok(ProcessId { pid, start, boot: boot_id()? })
     }
 
     /// Whether that very process still runs.
     pub(crate) fn is_alive(&self) -> bool {
         boot_id().is_ok_and(|boot| boot == self.boot)
-            && start_time(self.pid).is_ok_and(|start| start == self.start)
+            && stat(self.pid).is_ok_and(|found| found == (Life::Runs, self.start))
     }
 }
 
@@ -129,6 +131,22 @@ impl Folder {
         write_json(&self.path("running.json"), running)
     }
 
+    /// The lock that a shim gets when it is started and holds to its end.
+    pub(crate) fn lock(&self) -> Result<fs::File, RuntimeError> {
+        let path = self.path("shim.lock");
+        let mut options = fs::OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        let lock = options.open(&path).map_err(file("open", &path))?;
+        lock.try_lock().map_err(|error| file("lock", &path)(io::Error::from(error)))?;
+        Ok(lock)
+    }
+
+    /// Whether there is a shim, be it one that has not begun yet.
+    pub(crate) fn has_shim(&self) -> bool {
+        fs::File::open(self.path("shim.lock"))
+            .is_ok_and(|lock| matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)))
+    }
+
     pub(crate) fn exit(&self) -> Result<Option<ExitStatus>, RuntimeError> {
         read_json(&self.path("exit.json"))
     }
@@ -175,20 +193,24 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Ru
     write().map_err(file("write", path))
 }
 
-/// Field 22 of `/proc/<pid>/stat`; a process that ended and was not reaped counts as gone.
-fn start_time(pid: i32) -> io::Result<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    parse_start_time(&text).ok_or_else(|| io::Error::other("not a running process"))
+/// Whether a process that has a number does anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Runs,
+    Ended,
 }
 
-fn parse_start_time(stat: &str) -> Option<u64> {
+/// Fields 3 and 22 of `/proc/<pid>/stat`.
+fn stat(pid: i32) -> io::Result<(Life, u64)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    parse_stat(&text).ok_or_else(|| io::Error::other("not a process"))
+}
+
+fn parse_stat(text: &str) -> Option<(Life, u64)> {
     // the second field is the program's name, which may hold blanks and parentheses
-    let rest = &stat[stat.rfind(')')? + 1..];
-    let mut fields = rest.split_ascii_whitespace();
-    if matches!(fields.next()?, "Z" | "X") {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
+    let mut fields = text[text.rfind(')')? + 1..].split_ascii_whitespace();
+    let life = if matches!(fields.next()?, "Z" | "X") { Life::Ended } else { Life::Runs };
+    Some((life, fields.nth(18)?.parse().ok()?))
 }
 
 fn boot_id() -> io::Result<String> {
@@ -218,9 +240,9 @@ mod tests {
         let line = |state: &str| {
             format!("7 (a) b)) {state} 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12345 999 1")
         };
-        assert_eq!(parse_start_time(&line("S")), Some(12345));
-        assert_eq!(parse_start_time(&line("Z")), None);
-        assert_eq!(parse_start_time("7"), None);
+        assert_eq!(parse_stat(&line("S")), Some((Life::Runs, 12345)));
+        assert_eq!(parse_stat(&line("Z")), Some((Life::Ended, 12345)));
+        assert_eq!(parse_stat("7"), None);
     }
 
     #[test]

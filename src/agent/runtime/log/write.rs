@@ -28,13 +28,23 @@ impl Writer {
         Ok(Writer { path: path.to_owned(), file, size, max_bytes, max_files: max_files.max(1) })
     }
 
-    /// Appends whole lines.
-    pub(crate) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        if self.size > 0 && self.size + lines.len() as u64 > self.max_bytes {
-            self.rotate()?;
+    /// Appends whole lines. A file takes no more than its size, but always one line.
+    pub(crate) fn write(&mut self, mut lines: &[u8]) -> io::Result<()> {
+        while !lines.is_empty() {
+            let room = self.max_bytes.saturating_sub(self.size);
+            let mut fits = whole_lines(lines, usize::try_from(room).unwrap_or(usize::MAX));
+            if fits == 0 && self.size > 0 {
+                self.rotate()?;
+                continue;
+            }
+            if fits == 0 {
+                fits = lines.iter().position(|&b| b == b'\n').map_or(lines.len(), |at| at + 1);
+            }
+            let (now, rest) = lines.split_at(fits);
+            self.file.write_all(now)?;
+            self.size += now.len() as u64;
+            lines = rest;
         }
-        self.file.write_all(lines)?;
-        self.size += lines.len() as u64;
         Ok(())
     }
 
@@ -52,6 +62,14 @@ impl Writer {
         self.size = 0;
         Ok(())
     }
+}
+
+/// How many bytes the whole lines have that fit into so much room.
+fn whole_lines(lines: &[u8], room: usize) -> usize {
+    if lines.len() <= room {
+        return lines.len();
+    }
+    lines[..room].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1)
 }
 
 fn append(path: &Path) -> io::Result<File> {

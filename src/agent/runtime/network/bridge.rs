@@ -3,13 +3,14 @@
 //! ```text
 //!   pod: eth0 10.42.0.7/32, default via 10.42.0.1      pod: eth0 10.42.0.8/32
 //!     │ veth                                             │ veth
-//!   wh0a2a0007 ──────────── bridge wharf0 ──────────── wh0a2a0008     (ports isolated)
+//!   wh0a2a0007 ──────────── bridge wharf0 ──────────── wh0a2a0008     (hairpin ports)
 //!                            10.42.0.1/16
 //! ```
 //!
-//! Pods hold single addresses and the bridge's ports are isolated, so traffic between pods goes
-//! through the host's routing like any other. Services then work between pods of one host without
-//! `br_netfilter` and without hairpin ports.
+//! Pods hold single addresses and know only the gateway, so traffic between pods goes through the
+//! host's routing like any other, and Services work between pods of one host without
+//! `br_netfilter`. Where that is on, as other container engines leave it, packets to Services are
+//! bridged to their new destination, and the ports' hairpin mode lets a pod be its own backend.
 
 use super::super::error::{RuntimeError, network};
 use super::ipam::Subnet;

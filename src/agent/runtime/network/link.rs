@@ -24,7 +24,7 @@ const INFO_DATA: u16 = 2;
 const INFO_PORT_KIND: u16 = 4;
 const INFO_PORT_DATA: u16 = 5;
 const VETH_PEER: u16 = 1;
-const PORT_ISOLATED: u16 = 33;
+const PORT_HAIRPIN: u16 = 4;
 const UP: u32 = 1;
 const INET: u8 = 2;
 
@@ -102,13 +102,13 @@ pub(super) fn add_pair(
     let mut batch = Batch::default();
     let label = format!("make link {host}");
     batch.push(label, NEW_LINK, CREATE | EXCLUSIVE, &link_header(0, true), &link);
-    // Ports reach only the host, never each other: every packet is routed, and so seen by
-    // connection tracking, whether or not bridged packets are filtered on this host.
+    // Where br_netfilter is on, a packet whose destination a Service changed is bridged on to its
+    // new one, and that may be the pod it came from.
     let port = Attributes::default()
         .text(INFO_PORT_KIND, "bridge")
-        .nest(INFO_PORT_DATA, &Attributes::default().bytes(PORT_ISOLATED, &[1]));
+        .nest(INFO_PORT_DATA, &Attributes::default().bytes(PORT_HAIRPIN, &[1]));
     let link = Attributes::default().text(NAME, host).nest(LINK_INFO, &port);
-    batch.push(format!("isolate {host}"), NEW_LINK, 0, &link_header(0, false), &link);
+    batch.push(format!("let {host} reach itself"), NEW_LINK, 0, &link_header(0, false), &link);
     socket.transact(&batch)
 }
 

@@ -7,6 +7,7 @@ use rustix::net::{
     AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt,
 };
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The message is a request (linux/netlink.h).
 pub(super) const REQUEST: u16 = 0x1;
@@ -68,6 +69,10 @@ pub(super) struct Batch {
     bytes: Vec<u8>,
     /// What each numbered message does, for its error.
     labels: Vec<(u32, String)>,
+    /// The numbers of the messages that are answered in any case.
+    acknowledged: Vec<u32>,
+    /// Where the last message begins.
+    last: usize,
     sequence: u32,
 }
 
@@ -81,13 +86,36 @@ impl Batch {
         header: &[u8],
         attributes: &Attributes,
     ) {
-        self.plain(kind, flags | ACK, header, attributes);
+        self.push_silent(label, kind, flags | ACK, header, attributes);
+        self.acknowledged.push(self.sequence);
+    }
+
+    /// Appends a message that the kernel answers only when it fails.
+    pub(super) fn push_silent(
+        &mut self,
+        label: impl Into<String>,
+        kind: u16,
+        flags: u16,
+        header: &[u8],
+        attributes: &Attributes,
+    ) {
+        self.plain(kind, flags, header, attributes);
         self.labels.push((self.sequence, label.into()));
+    }
+
+    /// Lets the kernel answer the last message in any case.
+    pub(super) fn acknowledge_last(&mut self) {
+        const FLAGS: usize = 6;
+        let at = self.last + FLAGS;
+        let flags = u16::from_ne_bytes([self.bytes[at], self.bytes[at + 1]]) | ACK;
+        self.bytes[at..at + 2].copy_from_slice(&flags.to_ne_bytes());
+        self.acknowledged.push(self.sequence);
     }
 
     /// Appends a message without an answer.
     pub(super) fn plain(&mut self, kind: u16, flags: u16, header: &[u8], attributes: &Attributes) {
         self.sequence += 1;
+        self.last = self.bytes.len();
         let length = HEADER + header.len() + attributes.0.len();
         let length = u32::try_from(length).expect("a message is shorter than 4 GiB");
         self.bytes.extend_from_slice(&length.to_ne_bytes());
@@ -111,7 +139,11 @@ pub(super) struct Refused {
 
 /// A socket to one of the kernel's netlink families, in the network namespace it was opened in.
 #[derive(Debug)]
-pub(super) struct Socket(OwnedFd);
+pub(super) struct Socket {
+    fd: OwnedFd,
+    /// Held during one conversation, so that nobody reads another's answers.
+    turn: Mutex<()>,
+}
 
 impl Socket {
     /// Opens a socket; no protocol means rtnetlink.
@@ -122,12 +154,16 @@ impl Socket {
             SocketFlags::CLOEXEC,
             protocol,
         )?;
-        Ok(Socket(fd))
+        Ok(Socket { fd, turn: Mutex::new(()) })
     }
 
     /// The descriptor, for calls that take any socket of a namespace.
     pub(super) fn fd(&self) -> &OwnedFd {
-        &self.0
+        &self.fd
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a batch and waits for every answer.
@@ -135,18 +171,19 @@ impl Socket {
     /// # Errors
     /// The first message that failed; those after it were tried as well.
     pub(super) fn transact(&self, batch: &Batch) -> Result<(), Refused> {
+        let _turn = self.turn();
         let whole = |error: io::Error| Refused { label: "talk to the kernel".to_owned(), error };
         // large batches need room: as much as the batch, twice for the kernel's own headers
         let room = batch.bytes.len().saturating_mul(2).max(1 << 20);
-        let _ = sockopt::set_socket_send_buffer_size(&self.0, room);
-        let _ = sockopt::set_socket_recv_buffer_size(&self.0, room);
-        rustix::net::send(&self.0, &batch.bytes, SendFlags::empty())
+        let _ = sockopt::set_socket_send_buffer_size_force(&self.fd, room);
+        let _ = sockopt::set_socket_recv_buffer_size_force(&self.fd, room);
+        rustix::net::send(&self.fd, &batch.bytes, SendFlags::empty())
             .map_err(|error| whole(error.into()))?;
-        let mut waiting = batch.labels.len();
+        let mut waiting = batch.acknowledged.len();
         let mut first = None;
         let mut buffer = vec![0; 64 << 10];
         while waiting > 0 {
-            let (count, _) = rustix::net::recv(&self.0, &mut buffer[..], RecvFlags::empty())
+            let (count, _) = rustix::net::recv(&self.fd, &mut buffer[..], RecvFlags::empty())
                 .map_err(|error| whole(error.into()))?;
             for answer in messages(&buffer[..count]) {
                 if answer.kind != ERROR {
@@ -154,7 +191,9 @@ impl Socket {
                 }
                 let at = batch.labels.binary_search_by_key(&answer.sequence, |(number, _)| *number);
                 let label = at.ok().map(|at| batch.labels[at].1.as_str());
-                waiting = waiting.saturating_sub(1);
+                if batch.acknowledged.binary_search(&answer.sequence).is_ok() {
+                    waiting = waiting.saturating_sub(1);
+                }
                 if let Some(error) = answer.error() {
                     if label.is_none() {
                         // the batch as a whole was refused: nothing else is answered
@@ -175,13 +214,14 @@ impl Socket {
         header: &[u8],
         attributes: &Attributes,
     ) -> io::Result<Vec<Vec<u8>>> {
+        let _turn = self.turn();
         let mut batch = Batch::default();
         batch.plain(kind, DUMP, header, attributes);
-        rustix::net::send(&self.0, &batch.bytes, SendFlags::empty())?;
+        rustix::net::send(&self.fd, &batch.bytes, SendFlags::empty())?;
         let mut found = Vec::new();
         let mut buffer = vec![0; 64 << 10];
         loop {
-            let (count, _) = rustix::net::recv(&self.0, &mut buffer[..], RecvFlags::empty())?;
+            let (count, _) = rustix::net::recv(&self.fd, &mut buffer[..], RecvFlags::empty())?;
             for answer in messages(&buffer[..count]) {
                 match answer.kind {
                     DONE => return Ok(found),

@@ -154,6 +154,9 @@ impl Ruleset {
 
     /// Puts it into effect.
     pub(super) fn commit(mut self) -> Result<(), RuntimeError> {
+        // Faults are told in any case. One answer more is enough, and comes after all of them:
+        // thousands would not fit the socket.
+        self.batch.acknowledge_last();
         self.batch.plain(END, 0, &general_header(0, SUBSYSTEM), &Attributes::default());
         let socket = Socket::open(Some(rustix::net::netlink::NETFILTER))
             .map_err(network("open an nf_tables socket"))?;
@@ -162,7 +165,7 @@ impl Ruleset {
 
     fn push(&mut self, label: &str, message: u16, flags: u16, attributes: &Attributes) {
         let kind = (SUBSYSTEM << 8) | message;
-        self.batch.push(label, kind, flags, &general_header(FAMILY_IPV4, 0), attributes);
+        self.batch.push_silent(label, kind, flags, &general_header(FAMILY_IPV4, 0), attributes);
     }
 }
 
@@ -275,7 +278,7 @@ impl Rule {
     }
 
     /// Goes on only for packets to an address of this host.
-    pub(super) fn to_this_host(self) -> Rule {
+    pub(super) fn addressed_here(self) -> Rule {
         const KIND_OF_ADDRESS: u32 = 3;
         const OF_THE_DESTINATION: u32 = 2;
         const LOCAL: u32 = 2;
@@ -296,7 +299,7 @@ impl Rule {
     }
 
     /// Goes on only when the registers are a key of the set.
-    pub(super) fn is_in(self, set: &str) -> Rule {
+    pub(super) fn found_in(self, set: &str) -> Rule {
         self.add("lookup", &Attributes::default().text(1, set).big(2, WIDE).big(4, 0))
     }
 

@@ -154,7 +154,7 @@ fn redirecting(set: &mut Ruleset) {
         .go_by("services");
     set.rule("to-services", &by_address);
     let by_port = Rule::default()
-        .to_this_host()
+        .addressed_here()
         .load_protocol(REGISTER)
         .load_destination_port(REGISTER + 1)
         .go_by("node-ports");
@@ -174,7 +174,7 @@ fn leaving(set: &mut Ruleset, config: &NetworkConfig) {
         .was_redirected()
         .load_source(REGISTER)
         .load_destination(REGISTER + 1)
-        .is_in("hairpins");
+        .found_in("hairpins");
     set.rule(NAME, &hairpin.masquerade());
     let loopback = Rule::default()
         .source_in(Ipv4Addr::new(127, 0, 0, 0), Ipv4Addr::new(255, 0, 0, 0))
