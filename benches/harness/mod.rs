@@ -1,0 +1,15 @@
+//! How figures are measured, compared and shown; the cases say what is measured.
+
+mod agent;
+mod figure;
+mod input;
+mod process;
+mod race;
+mod table;
+
+pub(crate) use agent::Agent;
+pub(crate) use figure::{Bound, Figure, Samples, Unit};
+pub(crate) use input::{deployments, megabytes};
+pub(crate) use process::{Tool, on_one_core, wall, wharf};
+pub(crate) use race::Race;
+pub(crate) use table::table;
