@@ -1,5 +1,6 @@
 //! Manifests of general guides to containers and Kubernetes: each is valid, or is refused for a
-//! fault that it has; and what is read of it is what is rendered.
+//! fault that it has; what is read of it is what is rendered; and the agent's API takes what it
+//! serves the kind of.
 
 #![expect(clippy::print_stderr, reason = "tests say what they skip and count")]
 
@@ -7,7 +8,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use wharf::base::diag::Diagnostics;
 use wharf::base::source::Sources;
+use wharf::cluster::{ApplyOptions, Client, ClusterError, ConnectOptions, DeleteOptions};
 use wharf::compile::{ReleaseFacts, Request, TargetFacts, compile};
+use wharf::object::{ObjectId, meta};
 use wharf::policy::{self, Options};
 use wharf::schema::Schemas;
 use wharf::yaml::{self, Dialect, Node, emit};
@@ -84,6 +87,20 @@ const REFUSED: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Kinds that the agent's API serves, however many more there are.
+const SERVED: &[&str] =
+    &["Namespace", "ConfigMap", "Secret", "Pod", "ReplicaSet", "Deployment", "Service"];
+
+/// The corpora, or nothing where the test has to be skipped.
+fn corpus() -> Option<PathBuf> {
+    let corpus = std::env::var_os("WHARF_CORPUS").map(PathBuf::from);
+    if corpus.is_none() {
+        assert!(std::env::var_os("WHARF_CI").is_none(), "WHARF_CORPUS is not set");
+        eprintln!("skipped: WHARF_CORPUS is not set");
+    }
+    corpus
+}
+
 fn manifests(corpus: &Path) -> Vec<(String, PathBuf)> {
     let reference = corpus.join("reference");
     let mut found = Vec::new();
@@ -135,11 +152,7 @@ fn judge(path: &Path) -> Vec<String> {
 
 #[test]
 fn reference_manifests_are_valid_or_refused_for_a_fault_that_they_have() {
-    let Some(corpus) = std::env::var_os("WHARF_CORPUS").map(PathBuf::from) else {
-        assert!(std::env::var_os("WHARF_CI").is_none(), "WHARF_CORPUS is not set");
-        eprintln!("skipped: WHARF_CORPUS is not set");
-        return;
-    };
+    let Some(corpus) = corpus() else { return };
     let refused: BTreeMap<&str, &[&str]> = REFUSED.iter().copied().collect();
     let manifests = manifests(&corpus);
     let mut wrong = Vec::new();
@@ -155,4 +168,97 @@ fn reference_manifests_are_valid_or_refused_for_a_fault_that_they_have() {
     assert!(wrong.is_empty(), "not as the table says:\n{}", wrong.join("\n"));
     assert!(refused.keys().all(|name| manifests.iter().any(|(found, _)| found == name)));
     eprintln!("{} manifests, {} refused", manifests.len(), refused.len());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn reference_manifests_are_taken_by_the_agents_api() {
+    use wharf::agent::api::{Server, ServerConfig};
+    let Some(corpus) = corpus() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let kubeconfig = folder.path().join("kubeconfig");
+    let config = ServerConfig {
+        listen: ([127, 0, 0, 1], 0).into(),
+        pki: folder.path().join("pki"),
+        kubeconfig: Some(kubeconfig.clone()),
+    };
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let store = wharf::agent::store::Store::open(folder.path()).expect("a store");
+    let clock = std::sync::Arc::new(wharf::base::clock::SystemClock);
+    let server = Server::start(&config, store, clock, None).await.expect("an API");
+    let (mut taken, mut elsewhere) = (BTreeMap::new(), BTreeMap::new());
+    for (number, (name, path)) in manifests(&corpus).into_iter().enumerate() {
+        let options = ConnectOptions {
+            kubeconfig: Some(kubeconfig.clone()),
+            // the same names are there in several files
+            namespace: Some(format!("reference-{number}")),
+            ..ConnectOptions::default()
+        };
+        let client = Client::connect(&options).await.expect("a client");
+        for (kind, answer) in apply_all(&client, &path).await {
+            match answer {
+                Answer::Taken => *taken.entry(kind).or_insert(0) += 1,
+                Answer::NotServed => *elsewhere.entry(kind).or_insert(0) += 1,
+                Answer::Refused(reason) => {
+                    // the refused ones have this fault in common
+                    assert!(REFUSED.iter().any(|(file, _)| *file == name), "{name}: {reason}");
+                    assert!(reason.contains("spec.selector"), "{name}: {reason}");
+                }
+            }
+        }
+    }
+    server.stop().await;
+    assert!(SERVED.iter().all(|kind| !elsewhere.contains_key(*kind)), "{elsewhere:?}");
+    eprintln!("taken by the agent: {taken:?}\nof kinds that it does not serve: {elsewhere:?}");
+}
+
+/// What the API says to an object.
+enum Answer {
+    Taken,
+    NotServed,
+    Refused(String),
+}
+
+/// Applies the objects of a file in a namespace of their own, and deletes each again, because
+/// several files want the same port of the node. A file without objects gives none.
+async fn apply_all(client: &Client, file: &Path) -> Vec<(String, Answer)> {
+    let options = ApplyOptions { manager: "reference", force: false, dry_run: false };
+    let space = client.namespace();
+    let namespace = Node::from(serde_json::json!({
+        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space},
+    }));
+    client.apply(&namespace, options).await.expect("a namespace");
+    let sources = Sources::new();
+    let file = sources.add("manifest", std::fs::read_to_string(file).expect("a file of text"));
+    let documents = yaml::parse_documents(&sources, file, Dialect::GoYamlV2).unwrap_or_default();
+    let mut answers = Vec::new();
+    for mut object in documents {
+        let kind = object.str_at(&["kind"]).unwrap_or_default().to_owned();
+        if meta::name(&object).is_empty() {
+            continue;
+        }
+        if kind != "Namespace" {
+            object.set_at(&["metadata", "namespace"], space);
+        }
+        let id = ObjectId {
+            gvk: meta::gvk(&object).unwrap_or_default(),
+            namespace: meta::namespace(&object).into(),
+            name: meta::name(&object).into(),
+        };
+        let answer = match client.apply(&object, options).await {
+            Ok(_) => {
+                let deleted = client.delete(&id, DeleteOptions::default()).await;
+                deleted.expect("what was applied can be deleted");
+                Answer::Taken
+            }
+            Err(ClusterError::UnknownKind { .. }) => Answer::NotServed,
+            Err(error) if error.is_code(404) => Answer::NotServed,
+            Err(error) => Answer::Refused(match error.rejection() {
+                Some(rejection) => rejection.message.clone(),
+                None => error.to_string(),
+            }),
+        };
+        answers.push((kind, answer));
+    }
+    answers
 }
