@@ -1,6 +1,7 @@
 //! All integration tests, as one binary that links once.
 
 mod api;
+mod deploy;
 mod examples;
 mod reference;
 mod registry;

@@ -31,10 +31,10 @@ pub struct Global {
     /// Kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)
     #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<std::path::PathBuf>,
-    /// Kubeconfig context to work on (default: the current context)
+    /// Kubeconfig context to work on, or several (default: the current context)
     #[arg(long, visible_alias = "context", visible_alias = "kube-context", global = true)]
-    #[arg(value_name = "NAME", env = "WHARF_TARGET", hide_env = true)]
-    pub target: Option<String>,
+    #[arg(value_name = "NAME", env = "WHARF_TARGET", hide_env = true, value_delimiter = ',')]
+    pub target: Vec<String>,
     /// Namespace to work in (default: that of the context, else `default`)
     #[arg(long, short = 'n', global = true, value_name = "NAME")]
     pub namespace: Option<String>,

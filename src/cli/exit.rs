@@ -67,6 +67,29 @@ impl Failure {
         }
     }
 
+    /// Each thing that went wrong, with its code where it has one, for programs.
+    #[must_use]
+    pub fn messages(&self) -> Vec<(Option<String>, String)> {
+        match self {
+            Failure::Usage(message) => vec![(None, message.clone())],
+            Failure::Input { faults, .. } => faults
+                .into_iter()
+                .map(|fault| (Some(fault.code.to_owned()), fault.message.clone()))
+                .collect(),
+            Failure::Failed(cause) | Failure::Refused(cause) | Failure::Remote(cause) => {
+                let code = cause.code().map(|code| code.to_string());
+                vec![(code, cause.to_string())]
+            }
+            Failure::Quiet(_) => vec![(None, "interrupted".to_owned())],
+        }
+    }
+
+    /// True when one of the things that went wrong has a code.
+    #[must_use]
+    pub fn has_code(&self, code: &str) -> bool {
+        self.messages().iter().any(|(its, _)| its.as_deref() == Some(code))
+    }
+
     /// Something that was asked did not come about.
     pub fn failed(cause: impl Into<Cause>) -> Failure {
         Failure::Failed(cause.into())

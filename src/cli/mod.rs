@@ -4,10 +4,12 @@ pub mod args;
 pub mod command;
 pub mod exit;
 mod findings;
+pub mod progress;
 pub mod registry_args;
 pub mod release;
 pub mod report;
 pub mod source_args;
+pub mod table;
 pub mod ui;
 
 use clap::Parser;

@@ -1,28 +1,35 @@
-//! What the commands about releases share: connecting, flags, progress, and sorting of errors.
+//! What the commands about releases share: connecting, flags, and sorting of errors.
 
-use super::exit::Failure;
+use super::exit::{self, Failure};
+use super::progress::Steps;
 use super::source_args::SourceArgs;
 use super::ui::Ui;
 use crate::cluster::{Client, ClusterError, ConnectOptions};
-use crate::compile::ReleaseFacts;
-use crate::deploy::{
-    self, DeployError, Event, Outcome, Package, Prepared, Progress, Settings, manifest_text,
-};
-use crate::object::status::State;
+use crate::compile::{Compiled, ReleaseFacts, TargetFacts};
+use crate::deploy::{self, DeployError, Outcome, Package, Prepared, Settings, manifest_text};
 use crate::plan::{Intent, PackageFacts};
-use crate::release::ReleaseError;
-use crate::release::{Record, Store};
+use crate::release::{Record, ReleaseError, Store};
 use crate::yaml::Node;
+use std::path::Path;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Flags of `diff`, `plan` and `apply`.
 #[derive(clap::Args, Debug, Clone, Default)]
-#[command(next_help_heading = "Release")]
 pub struct ReleaseArgs {
     /// The source and its values.
     #[command(flatten)]
     pub source: SourceArgs,
+    /// How it is applied.
+    #[command(flatten)]
+    pub how: How,
+}
+
+/// Flags about how a source is applied.
+#[derive(clap::Args, Debug, Clone, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Release")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct How {
     /// Make the namespace when it is not there
     #[arg(long)]
     pub create_namespace: bool,
@@ -43,12 +50,13 @@ pub struct ReleaseArgs {
 impl ReleaseArgs {
     /// What these flags ask for; the rest is as it is by itself.
     pub fn settings(&self) -> Settings {
+        let how = &self.how;
         Settings {
-            create_namespace: self.create_namespace,
-            prune: !self.no_prune,
-            force_conflicts: self.force_conflicts,
-            force_recreate: self.force_recreate,
-            take_ownership: self.take_ownership,
+            create_namespace: how.create_namespace,
+            prune: !how.no_prune,
+            force_conflicts: how.force_conflicts,
+            force_recreate: how.force_recreate,
+            take_ownership: how.take_ownership,
             ..Settings::default()
         }
     }
@@ -63,54 +71,155 @@ impl ReleaseArgs {
         client: &Client,
         settings: &Settings,
     ) -> Result<Prepared, Failure> {
-        let mut facts =
-            ReleaseFacts { namespace: client.namespace().to_owned(), ..ReleaseFacts::default() };
-        // templates are told the revision, so it is looked up when the name is known beforehand
+        let served = served(client, self.source.flags.kube_version.is_some());
+        let facts = self.facts(client, client.namespace());
+        let (served, facts) = tokio::try_join!(served, facts)?;
+        // a source in a registry is pulled by a runtime of its own
+        let compile = |facts: &ReleaseFacts| {
+            let compile = || self.source.compile_for(ui, facts, Some(&served));
+            tokio::task::block_in_place(compile).map(|(_, compiled)| compiled)
+        };
+        let mut compiled = compile(&facts)?;
+        if compiled.release.namespace != facts.namespace {
+            // an overlay moved the release to a namespace where it may have another revision
+            let there = self.facts(client, &compiled.release.namespace).await?;
+            if there.revision != facts.revision {
+                compiled = compile(&there)?;
+            }
+        }
+        let intent = intent(&compiled, &self.source)?;
+        let package = Package { objects: &compiled.objects, definitions: &compiled.crds };
+        deploy::prepare(client, package, intent, settings).await.map_err(sorted)
+    }
+
+    /// The release as templates are told of it. The revision is looked up when the name is known
+    /// beforehand.
+    async fn facts(&self, client: &Client, namespace: &str) -> Result<ReleaseFacts, Failure> {
+        let mut facts = ReleaseFacts { namespace: namespace.to_owned(), ..ReleaseFacts::default() };
         if let Some(name) = &self.source.flags.name {
-            let history = Store::new(client.clone(), client.namespace()).history(name).await;
+            let history = Store::new(client.clone(), namespace).history(name).await;
             let history = history.map_err(recorded)?;
             facts.is_upgrade = !history.is_install();
             let last = history.last().map_or(0, Record::version);
             facts.revision = u32::try_from(last + 1).unwrap_or(1);
         }
-        // a source in a registry is pulled by a runtime of its own
-        let compile = || self.source.compile_for(ui, &facts);
-        let (_, compiled) = tokio::task::block_in_place(compile)?;
-        let supplied = compiled.supplied;
-        let intent = Intent {
-            name: compiled.release.name.clone().unwrap_or_else(|| compiled.name.clone()),
-            namespace: client.namespace().to_owned(),
-            package: PackageFacts {
-                name: compiled.name,
-                version: match compiled.version.as_str() {
-                    "" => "0.0.0".to_owned(),
-                    version => version.to_owned(),
-                },
-                ..PackageFacts::default()
-            },
-            defaults: compiled.values,
-            config: if supplied.as_map().is_some_and(|map| !map.is_empty()) {
-                supplied
-            } else {
-                Node::NULL
-            },
-            manifest: manifest_text(&compiled.objects),
-            notes: compiled.notes,
-            ..Intent::default()
-        };
-        let package = Package { objects: &compiled.objects, definitions: &compiled.crds };
-        deploy::prepare(client, package, intent, settings).await.map_err(sorted)
+        Ok(facts)
     }
 }
 
-/// Connects to the target of the command line.
+/// What a target is able to do. Its version is not asked for when the user names one.
+async fn served(client: &Client, version_known: bool) -> Result<TargetFacts, Failure> {
+    let version = async {
+        if version_known {
+            return Ok(String::new());
+        }
+        let version = client.version().await?;
+        Ok(version.str_at(&["gitVersion"]).unwrap_or_default().to_owned())
+    };
+    let (kube_version, api_versions) =
+        tokio::try_join!(version, client.api_versions()).map_err(remote)?;
+    Ok(TargetFacts { kube_version, api_versions })
+}
+
+/// What the release is to become.
+fn intent(compiled: &Compiled, source: &SourceArgs) -> Result<Intent, Failure> {
+    // plain manifests have no name of their own
+    let plain = compiled.version.is_empty();
+    let package = if plain { stem(&source.source) } else { compiled.name.clone() };
+    let name = match (&source.flags.name, package.as_str()) {
+        (Some(name), _) => name,
+        (None, "") => {
+            let message = format!(
+                "`{}` gives the release no name; name it with `--name NAME`",
+                source.source
+            );
+            return Err(Failure::Usage(message));
+        }
+        (None, _) => &package,
+    };
+    let supplied = compiled.supplied.as_map().is_some_and(|map| !map.is_empty());
+    Ok(Intent {
+        name: name.clone(),
+        namespace: compiled.release.namespace.clone(),
+        package: PackageFacts {
+            name: if package.is_empty() { name.clone() } else { package.clone() },
+            version: match compiled.version.as_str() {
+                "" => "0.0.0".to_owned(),
+                version => version.to_owned(),
+            },
+            app_version: compiled.app_version.clone(),
+            description: compiled.description.clone(),
+        },
+        defaults: compiled.values.clone(),
+        config: if supplied { compiled.supplied.clone() } else { Node::NULL },
+        manifest: manifest_text(&compiled.objects),
+        notes: compiled.notes.clone(),
+        ..Intent::default()
+    })
+}
+
+/// The name of a file or folder without its ending; empty for standard input.
+fn stem(source: &str) -> String {
+    if source == "-" {
+        return String::new();
+    }
+    let path = Path::new(source);
+    // `.` and `..` name a folder without saying how it is called
+    let real = path.file_name().is_none().then(|| path.canonicalize().ok()).flatten();
+    let name = real.as_deref().unwrap_or(path).file_name().and_then(|name| name.to_str());
+    let name = name.unwrap_or_default();
+    let ends = [".yaml", ".yml", ".json", ".tgz", ".tar.gz"];
+    ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name).to_owned()
+}
+
+/// Connects to the one target of the command line.
 ///
 /// # Errors
-/// When there is no such target.
+/// When there is no such target, or several are named.
 pub async fn connect(ui: &Ui) -> Result<Client, Failure> {
+    match ui.global.target.as_slice() {
+        [] => connect_to(ui, None).await,
+        [one] => connect_to(ui, Some(one)).await,
+        several => Err(Failure::Usage(format!(
+            "this command works on one target, not on {}: {}",
+            several.len(),
+            several.join(", ")
+        ))),
+    }
+}
+
+/// Does something on each target of the command line, one after the other. Stops at the first that
+/// fails, and says which were left out.
+///
+/// # Errors
+/// The first failure.
+pub async fn on_each<T>(
+    ui: &Ui,
+    run: impl AsyncFn(Client) -> Result<T, Failure>,
+) -> Result<Vec<T>, Failure> {
+    let named = &ui.global.target;
+    if named.len() < 2 {
+        return Ok(vec![run(connect(ui).await?).await?]);
+    }
+    let mut results = Vec::with_capacity(named.len());
+    for (at, target) in named.iter().enumerate() {
+        ui.say(format_args!("target {target}:"));
+        let result = match connect_to(ui, Some(target)).await {
+            Ok(client) => run(client).await,
+            Err(failure) => Err(failure),
+        };
+        if result.is_err() && at + 1 < named.len() {
+            ui.say(format_args!("it failed; left out: {}", named[at + 1..].join(", ")));
+        }
+        results.push(result?);
+    }
+    Ok(results)
+}
+
+async fn connect_to(ui: &Ui, target: Option<&String>) -> Result<Client, Failure> {
     let options = ConnectOptions {
         kubeconfig: ui.global.kubeconfig.clone(),
-        target: ui.global.target.clone(),
+        target: target.cloned(),
         namespace: ui.global.namespace.clone(),
     };
     Client::connect(&options).await.map_err(remote)
@@ -155,79 +264,96 @@ pub fn sorted(error: DeployError) -> Failure {
 /// Those of the operation.
 pub async fn interruptible<T>(
     ui: &Ui,
+    steps: &Steps<'_>,
     run: impl AsyncFnOnce(&CancellationToken) -> Result<T, DeployError>,
 ) -> Result<T, Failure> {
     let cancel = CancellationToken::new();
     let token = cancel.clone();
     let watcher = tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            token.cancel();
-            // the default of the signal no longer holds, so a second one is waited for
-            if tokio::signal::ctrl_c().await.is_ok() {
-                std::process::abort();
-            }
-        }
+        let mut signals = Signals::new();
+        signals.next().await;
+        token.cancel();
+        signals.next().await;
+        quit();
     });
     let result = run(&cancel).await;
     watcher.abort();
+    steps.finish();
     match result {
-        Err(error @ DeployError::Interrupted { .. }) => {
+        Err(error) if was_interrupted(&error) => {
             super::report::report(ui, &Failure::failed(error));
-            Err(Failure::Quiet(super::exit::INTERRUPTED))
+            Err(Failure::Quiet(exit::INTERRUPTED))
         }
         result => result.map_err(sorted),
     }
 }
 
-/// Prints one line for each change and each step to being ready.
-#[derive(Debug)]
-pub struct Lines<'a>(pub &'a Ui);
+fn was_interrupted(error: &DeployError) -> bool {
+    match error {
+        DeployError::Interrupted { .. } => true,
+        DeployError::Undone { cause, .. } => was_interrupted(cause),
+        _ => false,
+    }
+}
 
-impl Progress for Lines<'_> {
-    fn event(&self, event: Event<'_>) {
-        let ui = self.0;
-        match event {
-            Event::TookOver { version, status } => ui.say(format_args!(
-                "revision {version} was left {status} by a process that is gone; going on from it"
-            )),
-            Event::Suspects { version } => ui.say(format_args!(
-                "revision {version} is being worked on elsewhere; watching whether that is still so"
-            )),
-            Event::NamespaceCreated(name) => ui.say(format_args!("created namespace {name}")),
-            Event::Begins { .. } | Event::Waits { .. } => {}
-            Event::Changed { change, id } => ui.say(format_args!("{:<9} {id}", change.as_str())),
-            Event::Readiness { id, readiness } if readiness.state == State::Current => {
-                if !readiness.message.is_empty() {
-                    ui.say(format_args!("ready     {id}: {}", readiness.message));
-                }
-            }
-            Event::Readiness { id, readiness } => {
-                ui.say(format_args!("waiting   {id}: {}", readiness.message));
-            }
-            Event::Trouble { id, text } => ui.say(format_args!("trouble   {id}: {text}")),
-            Event::RollsBack { to: Some(version) } => {
-                ui.say(format_args!("it failed; rolling back to revision {version}"));
-            }
-            Event::RollsBack { to: None } => ui.say("it failed; removing the release again"),
+#[expect(clippy::exit, reason = "the user asked twice; nothing is left to be brought to its end")]
+fn quit() {
+    std::process::exit(exit::INTERRUPTED.into());
+}
+
+/// What asks a process to end: Ctrl-C, and on Unix `SIGTERM`, as CI systems send it.
+struct Signals {
+    #[cfg(unix)]
+    term: Option<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    fn new() -> Signals {
+        Signals {
+            #[cfg(unix)]
+            term: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
         }
+    }
+
+    async fn next(&mut self) {
+        let interrupt = async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        #[cfg(unix)]
+        if let Some(term) = &mut self.term {
+            tokio::select! {
+                () = interrupt => {}
+                _ = term.recv() => {}
+            }
+            return;
+        }
+        interrupt.await;
     }
 }
 
 /// Says what came of an apply or a rollback.
 pub fn say_outcome(ui: &Ui, name: &str, outcome: &Outcome) {
     let counts = outcome.counts;
-    if outcome.changed {
-        ui.say(format_args!(
-            "release {name} revision {}: {} created, {} updated, {} deleted, {} unchanged",
-            outcome.revision,
-            counts.create,
-            counts.update + counts.recreate,
-            counts.delete,
-            counts.unchanged
-        ));
-    } else {
-        ui.say(format_args!("release {name} revision {}: nothing changed", outcome.revision));
-    }
+    let parts: Vec<String> = [
+        (counts.create, "created"),
+        (counts.update, "updated"),
+        (counts.recreate, "made anew"),
+        (counts.delete, "deleted"),
+        (counts.keep, "let go of but kept"),
+        (counts.unchanged, "unchanged"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, word)| format!("{count} {word}"))
+    .collect();
+    let text = match (outcome.changed, parts.is_empty()) {
+        (true, false) => parts.join(", "),
+        (true, true) => "no objects".to_owned(),
+        (false, _) => "nothing changed".to_owned(),
+    };
+    ui.say(format_args!("release {name} revision {}: {text}", outcome.revision));
 }
 
 /// Reads `90`, `90s`, `5m`, `1h30m` as Go does.
@@ -260,60 +386,6 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     if digits.is_empty() && !text.is_empty() { Ok(total) } else { Err(expected()) }
 }
 
-/// Lines of cells in columns.
-pub fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |at: usize| {
-        rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max()
-    };
-    let widths: Vec<usize> = (0..columns).map(|at| width(at).unwrap_or(0)).collect();
-    let mut text = String::new();
-    for row in rows {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        text.push_str(cells.join("   ").trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-/// Rows with the names of their columns, in the form that was asked for.
-pub fn listed(keys: &[&str], rows: Vec<Vec<String>>, output: Output) -> String {
-    if output == Output::Table {
-        let mut all = vec![keys.iter().map(|key| key.replace('_', " ").to_uppercase()).collect()];
-        all.extend(rows);
-        return table(&all);
-    }
-    let items = rows.into_iter().map(|row| {
-        let mut node = Node::map();
-        for (key, cell) in keys.iter().zip(row) {
-            node.set(key, cell);
-        }
-        node
-    });
-    as_text(&Node::from(items.collect::<Vec<Node>>()), output)
-}
-
-/// How results are printed.
-#[derive(clap::ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Output {
-    /// For people
-    #[default]
-    Table,
-    /// JSON
-    Json,
-    /// YAML
-    Yaml,
-}
-
-/// A value as JSON or YAML.
-pub fn as_text(node: &Node, output: Output) -> String {
-    match output {
-        Output::Yaml => crate::yaml::emit::to_string(node, &crate::yaml::emit::Style::default()),
-        _ => crate::yaml::json::to_string_pretty(node) + "\n",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,6 +396,15 @@ mod tests {
             [("90", Some(90)), ("5m", Some(300)), ("1h30m", Some(5400)), ("x", None), ("5m3", None)]
         {
             assert_eq!(duration(text).ok(), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_source_of_plain_manifests_is_called_as_its_file() {
+        for (source, name) in
+            [("a/shop.yaml", "shop"), ("shop/", "shop"), ("x.tar.gz", "x"), ("-", ""), ("/", "")]
+        {
+            assert_eq!(stem(source), name, "{source}");
         }
     }
 }

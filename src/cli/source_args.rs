@@ -29,7 +29,7 @@ pub struct SourceArgs {
 }
 
 /// Flags of every command that compiles a source.
-#[derive(clap::Args, Debug, Clone, Default)]
+#[derive(clap::Args, Debug, Clone, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Values and target")]
 pub struct SourceFlags {
     /// Overlay of the package: `overlays/NAME/overlay.yaml`
@@ -70,11 +70,11 @@ impl SourceArgs {
     /// # Errors
     /// When it cannot be read, or has faults.
     pub fn compile(&self, ui: &Ui) -> Result<(Arc<Sources>, Compiled), Failure> {
-        self.compile_for(ui, &ReleaseFacts::default())
+        self.compile_for(ui, &ReleaseFacts::default(), None)
     }
 
     /// Loads and compiles the source for a revision of a release. Name and namespace are those of
-    /// the command line, where they are given.
+    /// the command line, where they are given; `served` is what the target says of itself.
     ///
     /// # Errors
     /// When it cannot be read, or has faults.
@@ -82,6 +82,7 @@ impl SourceArgs {
         &self,
         ui: &Ui,
         release: &ReleaseFacts,
+        served: Option<&TargetFacts>,
     ) -> Result<(Arc<Sources>, Compiled), Failure> {
         let sources = Arc::new(Sources::new());
         let input = |faults| Failure::Input { sources: sources.clone(), faults };
@@ -103,7 +104,7 @@ impl SourceArgs {
             overlays,
             values: self.flags.values(&sources).map_err(input)?,
             release,
-            target: self.flags.target()?,
+            target: self.flags.target(served)?,
         };
         let compiled = compile::compile(&request, &sources).map_err(input)?;
         super::report::warn(ui, &sources, &compiled.warnings);
@@ -164,10 +165,10 @@ impl SourceFlags {
         faults.finish(merged).map(|(merged, _)| merged)
     }
 
-    /// What the objects are compiled for.
-    fn target(&self) -> Result<TargetFacts, Failure> {
-        let kube_version = match &self.kube_version {
-            Some(version) => {
+    /// What the objects are compiled for: what the flags say, else what the target serves.
+    fn target(&self, served: Option<&TargetFacts>) -> Result<TargetFacts, Failure> {
+        let kube_version = match (&self.kube_version, served) {
+            (Some(version), _) => {
                 let plain = version.trim_start_matches('v');
                 let numbers = plain.split(['.', '-', '+']).take(2);
                 if plain.split('.').count() < 2
@@ -178,9 +179,12 @@ impl SourceFlags {
                 }
                 format!("v{plain}")
             }
-            None => format!("v{}", Schemas::latest().version()),
+            (None, Some(served)) => served.kube_version.clone(),
+            (None, None) => format!("v{}", Schemas::latest().version()),
         };
-        Ok(TargetFacts { kube_version, api_versions: self.api_versions.clone() })
+        let mut api_versions = served.map_or_else(Vec::new, |served| served.api_versions.clone());
+        api_versions.extend_from_slice(&self.api_versions);
+        Ok(TargetFacts { kube_version, api_versions })
     }
 }
 

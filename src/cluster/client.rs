@@ -209,6 +209,25 @@ impl Client {
         self.call("get", "its version", Method::GET, "/version".to_owned(), None, Body::empty).await
     }
 
+    /// What the server has: each `group/version`, and each `group/version/Kind`, in order. Nothing
+    /// from a server that has no aggregated discovery, or does not let this user see it.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn api_versions(&self) -> Result<Vec<String>, ClusterError> {
+        let found = match self.shared.found.get_or_try_init(|| self.discover()).await {
+            Ok(found) => found,
+            Err(ClusterError::Rejected { .. }) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let versions = found.keys().flat_map(|gvk| {
+            let version = gvk.api_version();
+            [format!("{version}/{}", gvk.kind), version]
+        });
+        let versions: BTreeSet<String> = versions.collect();
+        Ok(versions.into_iter().collect())
+    }
+
     /// How a kind is served.
     ///
     /// # Errors

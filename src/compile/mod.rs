@@ -53,6 +53,10 @@ pub struct Compiled {
     pub name: String,
     /// Version of the package; empty for plain manifests.
     pub version: String,
+    /// Version of what the package installs, or empty.
+    pub app_version: String,
+    /// One line about the package, or empty.
+    pub description: String,
     /// The release that it was compiled for.
     pub release: ReleaseFacts,
     /// The merged values.
@@ -115,6 +119,8 @@ fn plain(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics> 
         warnings,
         name: name.to_owned(),
         version: String::new(),
+        app_version: String::new(),
+        description: String::new(),
         release,
         values: Node::map(),
         supplied: Node::map(),
@@ -174,6 +180,8 @@ fn native(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics>
         warnings,
         name: package.name,
         version: package.version.to_string(),
+        app_version: package.app_version.unwrap_or_default(),
+        description: package.description.unwrap_or_default(),
         release,
         values: merged,
         supplied: request.values.clone(),

@@ -3,8 +3,8 @@
 //! ```text
 //!            ┌─ all changed, all ready ──> deployed, what was deployed before ──> superseded
 //! pending-* ─┼─ a change failed ─────────> failed ─┐
-//!            ├─ not ready in time ───────> failed ─┴ --atomic ──> rollback | uninstall
-//!            └─ Ctrl-C ──────────────────> failed, with what was changed
+//!            ├─ not ready in time ───────> failed ─┼ --atomic ──> rollback | uninstall
+//!            └─ Ctrl-C ──────────────────> failed ─┘
 //! ```
 
 use super::cause;
@@ -21,7 +21,6 @@ use crate::cluster::{ApplyOptions, Client};
 use crate::object::ObjectId;
 use crate::plan::{Counts, Intent};
 use crate::release::{Chart, Draft, History, MANAGER, Record, ReleaseError, Status, Store};
-use crate::yaml::Node;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -146,7 +145,8 @@ pub(super) async fn run(
     progress: &dyn Progress,
     cancel: &CancellationToken,
 ) -> Result<Outcome, DeployError> {
-    let Prepared { intent, plan, history, makes_namespace } = prepared;
+    let home = prepared.home().cloned();
+    let Prepared { intent, plan, history } = prepared;
     let store = Store::new(client.clone(), &*intent.namespace);
     let history = claim::claim(&store, history, progress).await?;
     if history.last().map_or(0, Record::version) != intent.base_revision {
@@ -180,9 +180,8 @@ pub(super) async fn run(
     claim::sign(&mut record);
     // refuses what does not fit before anything is written
     crate::release::to_secret(&record, true, SystemClock.now())?;
-    if makes_namespace {
-        create_namespace(client, &intent.namespace).await?;
-        progress.event(Event::NamespaceCreated(&intent.namespace));
+    if let Some(home) = home.as_ref().and_then(|action| action.desired.as_ref()) {
+        client.apply(home, ApplyOptions { manager: MANAGER, force: false, dry_run: false }).await?;
     }
     for old in history.to_forget(settings.history_max) {
         store.forget(old).await?;
@@ -213,8 +212,7 @@ pub(super) async fn run(
             let why = error.to_string();
             record.set_status(Status::Failed, operation.failed(&intent.name, &why));
             store.update(&record, SystemClock.now()).await?;
-            let interrupted = matches!(error, DeployError::Interrupted { .. });
-            if settings.atomic && !interrupted && !matches!(operation, Operation::Rollback(_)) {
+            if settings.atomic && !matches!(operation, Operation::Rollback(_)) {
                 return Err(undo(client, &intent, &history, error, settings, progress).await);
             }
             Err(error)
@@ -320,16 +318,6 @@ fn record(intent: &Intent, operation: &Operation, history: &History) -> Record {
         record.labels.clone_from(&last.labels);
     }
     record
-}
-
-async fn create_namespace(client: &Client, name: &str) -> Result<(), DeployError> {
-    let mut object = Node::map();
-    object.set("apiVersion", "v1");
-    object.set("kind", "Namespace");
-    object.set_at(&["metadata", "name"], name);
-    object.set_at(&["metadata", "labels", "name"], name);
-    client.apply(&object, ApplyOptions { manager: MANAGER, force: false, dry_run: false }).await?;
-    Ok(())
 }
 
 /// Puts back what was before a failed operation.

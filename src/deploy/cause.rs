@@ -27,7 +27,7 @@ const LOG_BYTES: u64 = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks up why an object is not ready.
-pub(super) async fn explain(client: &Client, id: &ObjectId, state: &Readiness) -> NotReady {
+pub async fn explain(client: &Client, id: &ObjectId, state: &Readiness) -> NotReady {
     let looked = tokio::time::timeout(PATIENCE, look(client, id)).await;
     NotReady {
         object: id.to_string(),

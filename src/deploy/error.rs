@@ -124,7 +124,7 @@ pub enum DeployError {
         applied: Vec<String>,
     },
     /// It failed and what was before was put back.
-    #[error("{}; {undone}", .cause)]
+    #[error("{undone}, since it failed: {}", .cause)]
     #[diagnostic(code(wharf::deploy::undone))]
     Undone {
         /// Why it failed.
@@ -140,11 +140,11 @@ pub enum DeployError {
         release: String,
     },
     /// A stored manifest that is no YAML.
-    #[error("the manifest of revision {version} cannot be read: {faults}")]
+    #[error("the stored manifest of {name} cannot be read: {faults}")]
     #[diagnostic(code(wharf::deploy::bad_manifest))]
     BadManifest {
-        /// The revision.
-        version: i64,
+        /// The release and its revision.
+        name: String,
         /// What is wrong with it.
         faults: Diagnostics,
     },

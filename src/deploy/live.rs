@@ -7,12 +7,12 @@
 use super::apply::Settings;
 use super::error::DeployError;
 use super::manifest;
-use crate::cluster::{ApplyOptions, Client, ClusterError, ListOptions, Resource};
+use crate::cluster::{ApplyOptions, Client, ClusterError, ListOptions, Rejection, Resource};
 use crate::object::inventory::{Inventory, Key};
 use crate::object::{Gvk, Object, ObjectId, meta};
 use crate::plan::{
-    Desired, Forecast, Intent, Options, Plan, Refusals, Subject, Surplus, build, duplicates,
-    is_settled, prepare as make_ready,
+    Action, Change, Desired, Forecast, Intent, Options, Plan, Refusals, Subject, Surplus, build,
+    duplicates, is_settled, prepare as make_ready,
 };
 use crate::release::{History, MANAGER, Record, Store};
 use crate::yaml::Node;
@@ -43,8 +43,22 @@ pub struct Prepared {
     pub plan: Plan,
     /// The revisions so far.
     pub history: History,
-    /// True when the release's namespace has to be made first.
-    pub makes_namespace: bool,
+}
+
+impl Prepared {
+    /// True when the release's own namespace is not there yet.
+    #[must_use]
+    pub fn makes_namespace(&self) -> bool {
+        self.home().is_some()
+    }
+
+    /// The creation of the release's own namespace, when that is part of the plan. It comes before
+    /// everything else, since the record of the release is kept there.
+    pub(super) fn home(&self) -> Option<&Action> {
+        self.plan.actions.iter().find(|action| {
+            action.change == Change::Create && is_namespace(&action.id, &self.intent.namespace)
+        })
+    }
 }
 
 /// Finds out what has to be done. Changes nothing.
@@ -91,7 +105,12 @@ pub async fn prepare(
             let live = live.remove(&Key::from(&desired.id));
             forecast(client, desired, live, owned, settings, &namespaces, &kinds)
         });
-    let subjects: Vec<Subject> = stream::iter(subjects).buffered(AHEAD).try_collect().await?;
+    let mut subjects: Vec<Subject> = stream::iter(subjects).buffered(AHEAD).try_collect().await?;
+    if namespaces.contains(&intent.namespace)
+        && !subjects.iter().any(|subject| is_namespace(&subject.desired.id, &intent.namespace))
+    {
+        subjects.push(home(&intent.namespace));
+    }
     let surplus = gone
         .into_iter()
         .map(|owned| Surplus {
@@ -107,9 +126,30 @@ pub async fn prepare(
         force_recreate: settings.force_recreate,
     };
     let plan = build(subjects, surplus, &options)?;
-    let makes_namespace = namespaces.contains(&intent.namespace);
     intent.base_revision = history.last().map_or(0, Record::version);
-    Ok(Prepared { intent, plan, history, makes_namespace })
+    Ok(Prepared { intent, plan, history })
+}
+
+fn is_namespace(id: &ObjectId, name: &str) -> bool {
+    id.gvk == Gvk::new("v1", "Namespace") && *id.name == *name
+}
+
+/// The namespace of a release as `--create-namespace` makes it: Helm's, and not the release's own,
+/// so that it stays when the release goes.
+fn home(name: &str) -> Subject {
+    let mut object = Node::map();
+    object.set("apiVersion", "v1");
+    object.set("kind", "Namespace");
+    object.set_at(&["metadata", "name"], name);
+    object.set_at(&["metadata", "labels", "name"], name);
+    let id = ObjectId { gvk: Gvk::new("v1", "Namespace"), namespace: "".into(), name: name.into() };
+    Subject {
+        desired: Desired { id, object, origin: String::new() },
+        live: None,
+        forecast: Forecast::Unknown,
+        manager: MANAGER.to_owned(),
+        owned: false,
+    }
 }
 
 /// A definition as it is applied: it is shared between releases, so it carries no stamps.
@@ -310,10 +350,7 @@ async fn forecast(
         let options = ApplyOptions { manager: &manager, force, dry_run: true };
         match client.apply(&desired.object, options).await {
             Ok(after) => Forecast::After(Box::new(after)),
-            Err(ClusterError::Rejected { rejection, .. })
-                if (400..500).contains(&rejection.code)
-                    && !matches!(rejection.code, 401 | 403 | 404 | 408 | 415 | 429) =>
-            {
+            Err(ClusterError::Rejected { rejection, .. }) if is_about_the_object(&rejection) => {
                 Forecast::Rejected(*rejection)
             }
             // admission may miss what comes with the same package, such as a service account
@@ -324,6 +361,16 @@ async fn forecast(
         }
     };
     Ok(Subject { desired, live, forecast, manager, owned })
+}
+
+/// True when the server has something against the object, not against the request. Fields that no
+/// schema has come as an internal error in a server-side apply.
+fn is_about_the_object(rejection: &Rejection) -> bool {
+    match rejection.code {
+        401 | 403 | 404 | 408 | 415 | 429 => false,
+        500 => rejection.message.starts_with("failed to create typed patch object"),
+        code => (400..500).contains(&code),
+    }
 }
 
 /// The field manager to go on with: objects that Helm applied stay Helm's, so that fields which

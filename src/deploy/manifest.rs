@@ -35,17 +35,25 @@ pub fn manifest_text(objects: &[Object]) -> String {
 ///
 /// # Errors
 /// [`DeployError::BadManifest`] when it is no YAML.
-pub fn parse(record: &Record) -> Result<Vec<Object>, DeployError> {
-    let sources = Sources::new();
+pub(super) fn parse(record: &Record) -> Result<Vec<Object>, DeployError> {
     let name = format!("{} revision {}", record.name(), record.version());
-    let file = sources.add(name.as_str(), record.manifest());
-    let documents = yaml::parse_documents(&sources, file, yaml::Dialect::GoYamlV2)
-        .map_err(|faults| DeployError::BadManifest { version: record.version(), faults })?;
+    let roots = read(&name, record.manifest())?;
     let origin = Arc::new(Origin { package: String::new(), file: name });
-    let is_object = |root: &Node| meta::gvk(root).is_some();
-    Ok(documents
-        .into_iter()
-        .filter(is_object)
-        .map(|root| Object { root, origin: Arc::clone(&origin) })
-        .collect())
+    Ok(roots.into_iter().map(|root| Object { root, origin: Arc::clone(&origin) }).collect())
+}
+
+/// Reads the objects of a part of a manifest.
+///
+/// # Errors
+/// [`DeployError::BadManifest`] when it is no YAML.
+pub fn parse_documents(text: &str) -> Result<Vec<Node>, DeployError> {
+    read("manifest", text)
+}
+
+fn read(name: &str, text: &str) -> Result<Vec<Node>, DeployError> {
+    let sources = Sources::new();
+    let file = sources.add(name, text);
+    let documents = yaml::parse_documents(&sources, file, yaml::Dialect::GoYamlV2)
+        .map_err(|faults| DeployError::BadManifest { name: name.to_owned(), faults })?;
+    Ok(documents.into_iter().filter(|root| meta::gvk(root).is_some()).collect())
 }

@@ -19,8 +19,13 @@ pub enum Event<'a> {
         /// The revision that it works on.
         version: i64,
     },
-    /// A namespace was made.
-    NamespaceCreated(&'a str),
+    /// A hook that Helm stored with the release does not run.
+    HookSkipped {
+        /// Kind of its object.
+        kind: &'a str,
+        /// Name of its object.
+        name: &'a str,
+    },
     /// So many objects are about to be changed.
     Begins {
         /// How many.

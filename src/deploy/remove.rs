@@ -1,6 +1,7 @@
 //! Uninstalling: the plan for no objects.
 
 use super::error::DeployError;
+use super::hooks;
 use super::live::{self, Kinds};
 use super::progress::{Event, Progress};
 use super::waves;
@@ -94,6 +95,7 @@ pub async fn uninstall(
         last.set_deleted(Status::Uninstalling, text, SystemClock.now());
         store.update(&last, SystemClock.now()).await?;
     }
+    hooks::tell_skipped(&last, ["pre-delete", "post-delete"], progress);
     progress.event(Event::Begins { total });
     let done = waves::run(client, &plan, progress, cancel).await;
     if !done.failures.is_empty() {

@@ -2,6 +2,7 @@
 
 use super::apply::{self, Operation, Outcome, Settings};
 use super::error::DeployError;
+use super::hooks;
 use super::live::{Package, prepare};
 use super::manifest;
 use super::progress::Progress;
@@ -25,6 +26,7 @@ pub async fn rollback(
 ) -> Result<Outcome, DeployError> {
     let history = Store::new(client.clone(), namespace).existing(name).await?;
     let target = choose(&history, name, to)?.clone();
+    hooks::tell_skipped(&target, ["pre-rollback", "post-rollback"], progress);
     let objects = manifest::parse(&target)?;
     let chart = target.chart();
     let intent = Intent {

@@ -3,8 +3,8 @@
 use super::error::DeployError;
 use super::live::{self, Kinds, Prepared};
 use crate::cluster::{Client, ClusterError};
+use crate::object::ObjectId;
 use crate::object::inventory::Key;
-use crate::object::{Gvk, ObjectId};
 use crate::plan::{Saved, moved};
 use crate::release::{Record, Store};
 use crate::yaml::Node;
@@ -54,15 +54,5 @@ pub async fn check(client: &Client, saved: Saved) -> Result<Prepared, DeployErro
     if !drift.is_empty() {
         return Err(DeployError::Drift { moved: drift });
     }
-    let home = ObjectId {
-        gvk: Gvk::new("v1", "Namespace"),
-        namespace: "".into(),
-        name: intent.namespace.as_str().into(),
-    };
-    let makes_namespace = match client.get(&home).await {
-        Ok(found) => found.is_none(),
-        Err(error) if error.is_code(403) => false,
-        Err(error) => return Err(error.into()),
-    };
-    Ok(Prepared { intent, plan, history, makes_namespace })
+    Ok(Prepared { intent, plan, history })
 }

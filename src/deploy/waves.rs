@@ -51,7 +51,8 @@ pub(super) async fn run(
             }
             (action, Some(act(client, action).await))
         });
-        let mut results = stream::iter(results).buffer_unordered(AHEAD);
+        // in the plan's order, so that what is told of it is the same each time
+        let mut results = stream::iter(results).buffered(AHEAD);
         while let Some((action, result)) = results.next().await {
             match result {
                 None => done.interrupted = true,
@@ -121,7 +122,24 @@ async fn act(client: &Client, action: &Action) -> Result<Option<Node>, String> {
     }
     let Some(desired) = &action.desired else { return Ok(None) };
     if action.change == Change::Recreate {
-        gone(client, &action.id, uid.unwrap_or_default()).await.map_err(told)?;
+        let gone = gone(client, &action.id, uid.unwrap_or_default()).await.map_err(told)?;
+        if !gone {
+            let held: Vec<&str> = action
+                .live
+                .iter()
+                .flat_map(|live| live.items_at(&["metadata", "finalizers"]))
+                .filter_map(Node::as_str)
+                .collect();
+            let why = match held.as_slice() {
+                [] => String::new(),
+                some => format!("; it waits for {}", some.join(", ")),
+            };
+            return Err(format!(
+                "{}: is still being deleted after {} s{why}",
+                action.id,
+                STEP.as_secs()
+            ));
+        }
     }
     let options = ApplyOptions { manager: &action.manager, force: action.force, dry_run: false };
     client.apply(desired, options).await.map(Some).map_err(told)

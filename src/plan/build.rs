@@ -295,6 +295,11 @@ fn judge(subject: Subject, options: &Options<'_>) -> Result<Action, Refusal> {
         manager,
         force: options.force_conflicts,
     };
+    if action.live.as_ref().is_some_and(is_leaving) {
+        // whatever is done to it goes with it; it is made anew when it is gone
+        action.change = Change::Recreate;
+        return Ok(action);
+    }
     match forecast {
         Forecast::Settled => {
             action.change = Change::Unchanged;
@@ -323,6 +328,11 @@ fn judge(subject: Subject, options: &Options<'_>) -> Result<Action, Refusal> {
         }
     }
     Ok(action)
+}
+
+/// True for an object that is being deleted already.
+fn is_leaving(live: &Node) -> bool {
+    live.at(&["metadata", "deletionTimestamp"]).is_some_and(|time| !time.is_null())
 }
 
 /// Field and manager of each conflict, in order: the server's causes have none.

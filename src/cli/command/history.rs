@@ -1,9 +1,11 @@
 //! `wharf history`: the revisions of a release.
 
 use crate::cli::exit::{FINE, Failure};
-use crate::cli::release::{self, Output};
+use crate::cli::release;
+use crate::cli::table::{Output, listed};
 use crate::cli::ui::Ui;
 use crate::release::Store;
+use crate::yaml::Node;
 use std::io::Write;
 
 /// List the revisions of a release.
@@ -31,16 +33,16 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
     let rows = history.records().iter().map(|record| {
         let chart = record.chart();
         vec![
-            record.version().to_string(),
-            record.last_deployed().to_owned(),
-            record.status().to_string(),
-            chart.to_string(),
-            chart.app_version,
-            record.description().lines().next().unwrap_or_default().to_owned(),
+            Node::from(record.version()),
+            Node::from(record.last_deployed()),
+            Node::from(record.status().as_str()),
+            Node::from(chart.to_string()),
+            Node::from(chart.app_version),
+            Node::from(record.description()),
         ]
     });
     let mut out = ui.out();
-    out.write_all(release::listed(&keys, rows.collect(), args.output).as_bytes())?;
+    out.write_all(listed(&keys, &rows.collect::<Vec<_>>(), args.output).as_bytes())?;
     out.flush()?;
     Ok(FINE)
 }

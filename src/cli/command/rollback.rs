@@ -1,7 +1,8 @@
 //! `wharf rollback`: an earlier revision again.
 
 use crate::cli::exit::{FINE, Failure};
-use crate::cli::release::{self, Lines};
+use crate::cli::progress::Steps;
+use crate::cli::release;
 use crate::cli::ui::Ui;
 use crate::deploy;
 use std::time::Duration;
@@ -17,6 +18,9 @@ pub struct Args {
     /// Take fields over from other field managers
     #[arg(long)]
     force_conflicts: bool,
+    /// Delete and make anew what cannot be changed in place
+    #[arg(long)]
+    force_recreate: bool,
     /// Do not wait until everything is ready
     #[arg(long)]
     no_wait: bool,
@@ -33,23 +37,24 @@ pub struct Args {
 /// # Errors
 /// When there is no such release or revision, or it does not become ready.
 pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
-    ui.block_on(async {
-        let client = release::connect(ui).await?;
-        let settings = deploy::Settings {
-            force_conflicts: args.force_conflicts,
-            wait: !args.no_wait,
-            timeout: args.timeout,
-            history_max: args.history_max,
-            ..deploy::Settings::default()
-        };
-        let lines = Lines(ui);
+    let settings = deploy::Settings {
+        force_conflicts: args.force_conflicts,
+        force_recreate: args.force_recreate,
+        wait: !args.no_wait,
+        timeout: args.timeout,
+        history_max: args.history_max,
+        ..deploy::Settings::default()
+    };
+    ui.block_on(release::on_each(ui, async |client| {
+        let steps = Steps::new(ui);
         let (namespace, name, to) = (client.namespace(), &args.release, args.revision);
-        let outcome = release::interruptible(ui, async |cancel| {
-            deploy::rollback(&client, namespace, name, to, &settings, &lines, cancel).await
+        let outcome = release::interruptible(ui, &steps, async |cancel| {
+            deploy::rollback(&client, namespace, name, to, &settings, &steps, cancel).await
         })
-        .await?;
+        .await;
         release::say_warnings(ui, &client);
-        release::say_outcome(ui, &args.release, &outcome);
-        Ok(FINE)
-    })
+        release::say_outcome(ui, &args.release, &outcome?);
+        Ok(())
+    }))?;
+    Ok(FINE)
 }

@@ -1,9 +1,10 @@
 //! `wharf target`: where releases go.
 
 use crate::cli::exit::{FINE, Failure};
-use crate::cli::release::{self, Output};
+use crate::cli::table::{Output, listed};
 use crate::cli::ui::Ui;
 use crate::cluster::kubeconfig;
+use crate::yaml::Node;
 use std::io::Write;
 
 /// List targets, or choose one.
@@ -53,11 +54,19 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
         }
         Action::List { output } => {
             let rows = targets(ui)?.into_iter().map(|target| {
-                let mark = if target.current { "*" } else { "" };
-                vec![mark.to_owned(), target.name, target.server, target.namespace]
+                let current = match output {
+                    Output::Table => Node::from(if target.current { "*" } else { "" }),
+                    _ => Node::from(target.current),
+                };
+                vec![
+                    current,
+                    Node::from(target.name),
+                    Node::from(target.server),
+                    Node::from(target.namespace),
+                ]
             });
             let keys = ["current", "name", "server", "namespace"];
-            out.write_all(release::listed(&keys, rows.collect(), *output).as_bytes())?;
+            out.write_all(listed(&keys, &rows.collect::<Vec<_>>(), *output).as_bytes())?;
         }
     }
     out.flush()?;
@@ -65,6 +74,6 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
 }
 
 fn targets(ui: &Ui) -> Result<Vec<kubeconfig::Target>, Failure> {
-    let chosen = ui.global.target.as_deref();
+    let chosen = ui.global.target.first().map(String::as_str);
     kubeconfig::targets(ui.global.kubeconfig.as_deref(), chosen).map_err(Failure::failed)
 }
