@@ -84,6 +84,8 @@ impl Run {
 /// When the agent cannot be started.
 pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
     let Command::Run(run) = &args.command;
+    // who serves for months is better small than fast: what it holds would fill half of each
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let node = run.node();
     let without = node.as_ref().err().copied();
     let config = AgentConfig {
