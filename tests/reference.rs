@@ -138,11 +138,11 @@ fn judge(path: &Path) -> Vec<String> {
     let file = sources.add("again", text);
     let read =
         yaml::parse_documents(&sources, file, Dialect::GoYamlV2).expect("it was read before");
-    let rendered: String = compiled
-        .objects
-        .iter()
-        .map(|object| format!("---\n{}", emit::to_string(&object.root, &emit::Style::default())))
-        .collect();
+    let mut rendered = String::new();
+    for object in &compiled.objects {
+        rendered.push_str("---\n");
+        rendered.push_str(&emit::to_string(&object.root, &emit::Style::default()));
+    }
     let file = sources.add("rendered", rendered);
     let back = yaml::parse_documents(&sources, file, Dialect::GoYamlV2).expect("sound YAML");
     let read: Vec<Node> = read.into_iter().filter(|document| !document.is_null()).collect();

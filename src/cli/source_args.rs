@@ -6,7 +6,7 @@ use super::registry_args::{RegistryArgs, progress};
 use super::ui::Ui;
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::Sources;
-use crate::base::tree::FileTree;
+use crate::base::tree::{FileTree, Limits};
 use crate::compile::{self, Compiled, ReleaseFacts, Request, TargetFacts};
 use crate::oci::Reference;
 use crate::schema::Schemas;
@@ -15,6 +15,7 @@ use crate::source::layers::{self, LayerError, Layers};
 use crate::source::{local, oci};
 use crate::values::{self, SetFlag, SetKind};
 use crate::yaml::{self, Dialect, Node};
+use std::io::Read;
 use std::sync::Arc;
 
 /// A source, its values, and what it is compiled for.
@@ -50,6 +51,9 @@ pub struct SourceFlags {
     /// Values read from files: `a=path/to/file`
     #[arg(long, value_name = "VALUES")]
     pub set_file: Vec<String>,
+    /// A value that is everything after the `=`, as it stands
+    #[arg(long, value_name = "VALUE")]
+    pub set_literal: Vec<String>,
     /// Name of the release (default: the package's name)
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
@@ -138,7 +142,7 @@ impl SourceArgs {
 
 impl SourceFlags {
     /// The values of all flags, layered as Helm layers them: files in their order, then JSON, then
-    /// typed values, text and files.
+    /// typed values, text, files and literals.
     fn values(&self, sources: &Sources) -> Result<Node, Diagnostics> {
         let mut merged = Node::map();
         let mut faults = Diagnostics::new();
@@ -153,6 +157,7 @@ impl SourceFlags {
             (SetKind::Typed, &self.set),
             (SetKind::Text, &self.set_string),
             (SetKind::File, &self.set_file),
+            (SetKind::Literal, &self.set_literal),
         ];
         for (kind, texts) in flags {
             for text in texts {
@@ -189,16 +194,21 @@ impl SourceFlags {
 }
 
 fn values_file(name: &str, sources: &Sources) -> Result<Node, Diagnostics> {
-    let text = if name == "-" {
-        std::io::read_to_string(std::io::stdin()).map_err(|error| error.to_string())
-    } else {
-        read_text(name)
+    let unreadable = || {
+        Diagnostic::error(
+            "wharf::values::unreadable",
+            format!("values cannot be read from `{name}`"),
+        )
     };
-    let text = text.map_err(|error| {
-        Diagnostic::error("wharf::values::unreadable", format!("cannot read `{name}`")).note(error)
-    })?;
+    if ["http://", "https://"].iter().any(|scheme| name.starts_with(scheme)) {
+        return Err(unreadable()
+            .note("rendering reaches no network, so that it gives the same each time")
+            .help(format!("fetch it first: `curl -sf {name} | wharf … -f -`"))
+            .into());
+    }
+    let text = read_text(name).map_err(|error| unreadable().note(error))?;
     let file = sources.add(if name == "-" { "stdin" } else { name }, text);
-    let root = yaml::parse_one(sources, file, Dialect::GoYamlV2)?;
+    let root = yaml::parse_one(sources, file, Dialect::Strict)?;
     match root.as_map() {
         Some(_) => Ok(root),
         None if root.is_null() => Ok(Node::map()),
@@ -209,6 +219,20 @@ fn values_file(name: &str, sources: &Sources) -> Result<Node, Diagnostics> {
     }
 }
 
+/// The text of a file, or of standard input for `-`.
 fn read_text(name: &str) -> Result<String, String> {
-    std::fs::read_to_string(name).map_err(|error| error.to_string())
+    let limit = Limits::default().file_bytes;
+    let read = |from: &mut dyn Read| {
+        let mut bytes = Vec::new();
+        from.take(limit + 1).read_to_end(&mut bytes).map(|_| bytes)
+    };
+    let bytes = match name {
+        "-" => read(&mut std::io::stdin().lock()),
+        name => std::fs::File::open(name).and_then(|mut file| read(&mut file)),
+    };
+    let bytes = bytes.map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > limit {
+        return Err(format!("it holds more than {} MiB", limit >> 20));
+    }
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
 }

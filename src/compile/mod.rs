@@ -250,7 +250,7 @@ fn map_of(tree: &FileTree, name: &str, sources: &Sources) -> Result<Option<Node>
         }
         (Some(_), Some(text)) => {
             let file = sources.add(shown, text);
-            yaml::parse_one(sources, file, Dialect::GoYamlV2)?
+            yaml::parse_one(sources, file, Dialect::Strict)?
         }
     };
     if root.is_null() || root.as_map().is_some() {

@@ -60,7 +60,7 @@ pub fn load(tree: &FileTree, sources: &Sources) -> Result<Native, Diagnostics> {
         return Err(Diagnostic::error("wharf::package::unreadable", message).into());
     };
     let file = sources.add(shown, text);
-    let root = yaml::parse_one(sources, file, Dialect::GoYamlV2)?;
+    let root = yaml::parse_one(sources, file, Dialect::Strict)?;
     let whole = Span::new(file, 0, text.find('\n').unwrap_or(text.len()));
     let mut reader = Reader { faults: Diagnostics::new(), whole };
     let Some(map) = root.as_map() else {

@@ -135,7 +135,7 @@ mod tests {
     fn check(text: &str) -> Vec<String> {
         let sources = Sources::new();
         let file = sources.add("a.yaml", text);
-        let documents = yaml::parse_documents(&sources, file, Dialect::GoYamlV2).unwrap();
+        let documents = yaml::parse_documents(&sources, file, Dialect::Strict).unwrap();
         let mut collector = Collector::default();
         collector.take(documents, &Arc::default());
         let shown = |fault: &Diagnostic| {

@@ -30,7 +30,7 @@ pub fn render(tree: &FileTree, sources: &Sources) -> Result<Rendered, Diagnostic
             ),
         }
     }
-    let read = |(_, file): &(String, _)| yaml::parse_documents(sources, *file, Dialect::GoYamlV2);
+    let read = |(_, file): &(String, _)| yaml::parse_documents(sources, *file, Dialect::Strict);
     let documents: Vec<_> = if files.len() >= PARALLEL {
         files.par_iter().map(read).collect()
     } else {

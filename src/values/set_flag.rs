@@ -1,10 +1,15 @@
 //! `--set` and its siblings, in Helm's grammar: `a.b[0].c=v,d={x,y},e=null`, with `\` before a
-//! character that would end a name or value.
+//! character that would end a name or value. `--set-literal` takes one path, and after `=` all that
+//! follows as it stands.
 //!
 //! Every value lives in a virtual file named after the flag, so an error about it shows what was
 //! typed. Types are inferred as Helm does: `true`, `false` and `null` in any case, integers that
 //! have no leading zero, and text for the rest. A path may go through at most [`MAX_DEPTH`] names,
 //! an index is at most [`MAX_INDEX`].
+//!
+//! What Helm takes and passes over is refused: an empty name (`=x`, `a..b=x`) and a path that breaks
+//! off (`a[0`, `a[0]`, `a.`). An empty value at the end of a list's path (`a[0].b=`) counts, which
+//! Helm drops, and numbers in JSON keep all their digits.
 
 use crate::base::diag::Diagnostic;
 use crate::base::source::{FileId, Sources, Span};
@@ -27,6 +32,8 @@ pub enum SetKind {
     Json,
     /// `--set-file`: values are names of files whose text is the value.
     File,
+    /// `--set-literal`: everything after the first `=` is the value.
+    Literal,
 }
 
 /// One use of a flag.
@@ -45,6 +52,7 @@ impl SetKind {
             SetKind::Text => "--set-string",
             SetKind::Json => "--set-json",
             SetKind::File => "--set-file",
+            SetKind::Literal => "--set-literal",
         }
     }
 }
@@ -64,6 +72,11 @@ pub fn apply(
     if flag.kind == SetKind::Json && flag.text.trim_start().starts_with('{') {
         let mut object = parser.json()?;
         object.respan(parser.span(0));
+        let end = parser.at;
+        parser.blanks();
+        if parser.at < parser.text.len() {
+            return Err(parser.fault(end, "something follows the JSON object"));
+        }
         super::layer(values, object);
         return Ok(());
     }
@@ -104,6 +117,8 @@ impl Parser<'_> {
         self.text[self.at..].chars().next()
     }
 
+    /// Reads up to one of the stops. A backslash takes the next character as it is; as the last one
+    /// it is dropped.
     fn token(&mut self, stops: &[char]) -> Token {
         let start = self.at;
         let mut text = String::new();
@@ -113,11 +128,11 @@ impl Parser<'_> {
                 self.at = start + offset + char.len_utf8();
                 return Token { text, start, stop: Some(char) };
             }
-            text.push(if char == '\\' {
-                chars.next().map_or(char, |(_, next)| next)
+            if char == '\\' && self.kind != SetKind::Literal {
+                text.extend(chars.next().map(|(_, next)| next));
             } else {
-                char
-            });
+                text.push(char);
+            }
         }
         self.at = self.text.len();
         Token { text, start, stop: None }
@@ -125,11 +140,13 @@ impl Parser<'_> {
 
     /// One `path=value` below `parent`.
     fn key(&mut self, parent: &mut Node, depth: usize) -> Result<(), Diagnostic> {
-        let key = self.token(&['=', '[', ',', '.']);
+        let stops = ['=', '[', '.', ','];
+        let literal = self.kind == SetKind::Literal;
+        let key = self.token(if literal { &stops[..3] } else { &stops });
         let key_end = if key.stop.is_some() { self.at - 1 } else { self.at };
         let key_span = Span::new(self.file, key.start, key_end);
         match key.stop {
-            None if key.text.is_empty() => return Ok(()),
+            None if key.text.is_empty() && depth == 0 => return Ok(()),
             None | Some(',') => {
                 return Err(self
                     .fault(key.start, format!("key `{}` has no value", key.text))
@@ -241,6 +258,14 @@ impl Parser<'_> {
         if self.kind == SetKind::Json {
             return self.json_value();
         }
+        if self.kind == SetKind::Literal {
+            let token = self.token(&[]);
+            return self.scalar(token);
+        }
+        if self.at == self.text.len() {
+            // nothing is an empty text for every flag, and names no file
+            return Ok(Node::new("", self.span(self.at)));
+        }
         if self.peek() != Some('{') {
             let token = self.token(&[',']);
             return self.scalar(token);
@@ -276,7 +301,7 @@ impl Parser<'_> {
                     .at(span, "named here")
                     .note(error)
             })?),
-            SetKind::Text | SetKind::Json => Value::from(text),
+            SetKind::Text | SetKind::Json | SetKind::Literal => Value::from(text),
         };
         Ok(Node::new(value, span))
     }
@@ -378,6 +403,8 @@ mod tests {
         check("a={1,2},a[1]=3", json!({"a": [1, 3]}));
         check(r"a=b\\c,d=e\f", json!({"a": r"b\c", "d": "ef"}));
         check("a=x=y", json!({"a": "x=y"}));
+        check(r"a=b\", json!({"a": "b"}));
+        check("a[0].b=", json!({"a": [{"b": ""}]}));
         check("a=9223372036854775808", json!({"a": "9223372036854775808"}));
     }
 
@@ -389,7 +416,14 @@ mod tests {
             Ok(json!({"a": {"x": [1, 2]}, "b": null, "c": "q", "d": null}))
         );
         assert_eq!(run(SetKind::Json, &[r#"{"a": {"b": 1}}"#]), Ok(json!({"a": {"b": 1}})));
-        assert_eq!(run(SetKind::File, &["a=f.txt"]), Ok(json!({"a": "<f.txt>"})));
+        assert_eq!(
+            run(SetKind::File, &["a=f.txt,b={g,h},c="]),
+            Ok(json!({"a": "<f.txt>", "b": ["<g>", "<h>"], "c": ""}))
+        );
+        assert_eq!(
+            run(SetKind::Literal, &[r"a.b=x,y={1}\z", "c[1]=", "d,e=1"]),
+            Ok(json!({"a": {"b": r"x,y={1}\z"}, "c": [null, ""], "d,e": "1"}))
+        );
     }
 
     #[test]
@@ -399,11 +433,16 @@ mod tests {
             ("a,b=1", "key `a` has no value"),
             ("a.b", "key `b` has no value"),
             ("a.", "key `a` has no value"),
+            (r"a.\", "key `` has no value"),
             ("a=1,a.b=2", "`b` goes into a integer"),
             ("a=1,a[0]=2", "an index goes into a integer"),
             ("a[-1]=1", "`-1` is no index of a list"),
             ("a[70000]=1", "index 70000 is over the largest, 65536"),
             ("a[0]b=1", "`b` follows an index"),
+            ("a[0]", "an index without a value"),
+            ("=1", "a name is empty"),
+            ("a..b=1", "a name is empty"),
+            ("a=1,,b=2", "key `` has no value"),
             ("a[0", "an index ends with `]`"),
             ("a={x", "a list ends with `}`"),
         ] {
@@ -412,6 +451,10 @@ mod tests {
         let deep = format!("{}=1", vec!["a"; 40].join("."));
         assert_eq!(run(SetKind::Typed, &[&deep]), Err("the path has more than 30 names".into()));
         assert_eq!(run(SetKind::File, &["a=gone"]), Err("cannot read `gone`".into()));
+        assert_eq!(
+            run(SetKind::Json, &[r#"{"a": 1} b"#]),
+            Err("something follows the JSON object".into())
+        );
         assert_eq!(run(SetKind::Json, &["a={"]), Err("the value is no JSON".into()));
     }
 }

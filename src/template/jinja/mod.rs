@@ -274,7 +274,7 @@ impl Markers<'_> {
         let sources = self.shared.sources;
         let (text, segments) = marker::settle(rendered, self.kept, self.shared.prepared);
         let file = sources.add_rendered(self.name, text, RenderMap::new(segments));
-        let options = ReadOptions { dialect: Dialect::GoYamlV2, markers: Some(self) };
+        let options = ReadOptions { dialect: Dialect::Strict, markers: Some(self) };
         yaml::parse_documents_with(sources, file, &options)
     }
 

@@ -247,7 +247,7 @@ fn faults_have_codes_and_suggestions() {
 fn spans_lead_from_objects_to_templates_and_values() {
     let sources = Sources::new();
     let file = sources.add("values.yaml", "image:\n  tag: \"1\"\n  name: n\n");
-    let values = yaml::parse_one(&sources, file, Dialect::GoYamlV2).expect("values");
+    let values = yaml::parse_one(&sources, file, Dialect::Strict).expect("values");
     let text = "kind: A\nimage: {{ values.image.name }}:{{ values.image.tag }}\ntag: {{ values.image.tag }}\n";
     let templates = [Template {
         name: "t.yaml".into(),

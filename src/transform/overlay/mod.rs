@@ -138,7 +138,7 @@ impl Layer {
             return Err(Diagnostic::error("wharf::transform::file_not_found", message).into());
         };
         let file = sources.add(shown, text);
-        yaml::parse_one(sources, file, Dialect::GoYamlV3)
+        yaml::parse_one(sources, file, Dialect::Strict)
     }
 }
 
@@ -370,7 +370,7 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let documents = match yaml::parse_documents(self.sources, file, Dialect::GoYamlV3) {
+        let documents = match yaml::parse_documents(self.sources, file, Dialect::Strict) {
             Ok(documents) => documents,
             Err(faults) => {
                 self.faults.extend(faults);
