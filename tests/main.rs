@@ -4,6 +4,7 @@ mod api;
 mod deploy;
 mod examples;
 mod reference;
+mod quickstart;
 mod registry;
 mod runtime;
 mod schemas;

@@ -15,10 +15,11 @@ mod streams;
 use crate::base::clock::{Clock, SystemClock};
 use api::{NodeStreams, Server, ServerConfig, ServerError};
 use node::{LocalNode, NodeConfig, NodeError};
+use runtime::Subnet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use store::{Store, StoreError};
+use store::{Op, Store, StoreError};
 use tokio::task::JoinHandle;
 
 /// How an agent is run.
@@ -30,6 +31,8 @@ pub struct AgentConfig {
     pub listen: SocketAddr,
     /// The kubeconfig that gets a context named `wharf`, if any.
     pub kubeconfig: Option<PathBuf>,
+    /// The addresses of Services.
+    pub services: Subnet,
     /// How pods are run; without it the agent only keeps objects.
     pub node: Option<NodeConfig>,
 }
@@ -69,6 +72,7 @@ impl Agent {
             listen: config.listen,
             pki: config.state.join("pki"),
             kubeconfig: config.kubeconfig,
+            services: config.services,
         };
         let node = match config.node {
             Some(node) => Some(LocalNode::start(node, store.clone(), Arc::clone(&clock)).await?),
@@ -108,5 +112,22 @@ impl Agent {
         if let Some(node) = self.node {
             node.stop().await;
         }
+    }
+
+    /// Stops, and takes everything off the host that the agent brought there: pods, their network,
+    /// mounts, control groups and rules. Only the state folder stays, without the pods.
+    ///
+    /// # Errors
+    /// When something could not be removed; the rest is.
+    pub async fn remove(self) -> Result<(), AgentError> {
+        self.server.stop().await;
+        self.controllers.abort();
+        // it was aborted just above
+        let _ = self.controllers.await;
+        let Some(node) = self.node else { return Ok(()) };
+        let (pods, _) = self.store.list(&"pods".into(), None);
+        let gone = pods.iter().map(|pod| Op::Delete { key: pod.key.clone(), expect: None });
+        self.store.commit(gone.collect()).await?;
+        Ok(node.remove().await?)
     }
 }

@@ -190,6 +190,14 @@ impl SourceFile {
         let end = starts.get(line).map_or(self.text.len(), |next| *next as usize);
         self.text.get(*start as usize..end).unwrap_or_default().trim_end_matches(['\n', '\r'])
     }
+
+    /// How many lines there are; a line break at the end starts none.
+    #[must_use]
+    pub fn lines(&self) -> usize {
+        let starts = self.line_starts();
+        let open = starts.last().is_some_and(|start| (*start as usize) < self.text.len());
+        starts.len() - usize::from(!open && starts.len() > 1)
+    }
 }
 
 /// A place that a person can go to.

@@ -423,18 +423,30 @@ fn octal(field: &[u8]) -> Option<u64> {
 /// # Errors
 /// When the file is larger than a ustar header can say (8 GiB).
 pub fn file_header(path: &str, size: u64, mtime: u64) -> io::Result<Vec<u8>> {
+    header(path, size, mtime, b"0000644\0")
+}
+
+/// The header of a program: as [`file_header`], and everyone may execute it.
+///
+/// # Errors
+/// When the file is larger than a ustar header can say (8 GiB).
+pub fn program_header(path: &str, size: u64, mtime: u64) -> io::Result<Vec<u8>> {
+    header(path, size, mtime, b"0000755\0")
+}
+
+fn header(path: &str, size: u64, mtime: u64, mode: &[u8; 8]) -> io::Result<Vec<u8>> {
     let mut out = Vec::with_capacity(BLOCK);
     let (prefix, name) = if let Some(parts) = split_name(path) {
         parts
     } else {
         let record = pax_record("path", path);
-        let head = ustar_header("", "pax", record.len() as u64, mtime, b'x')?;
+        let head = ustar_header("", "pax", record.len() as u64, (mtime, mode), b'x')?;
         out.extend_from_slice(&head);
         out.extend_from_slice(record.as_bytes());
         out.resize(out.len().next_multiple_of(BLOCK), 0);
         ("", "long")
     };
-    out.extend_from_slice(&ustar_header(prefix, name, size, mtime, b'0')?);
+    out.extend_from_slice(&ustar_header(prefix, name, size, (mtime, mode), b'0')?);
     Ok(out)
 }
 
@@ -464,7 +476,7 @@ fn ustar_header(
     prefix: &str,
     name: &str,
     size: u64,
-    mtime: u64,
+    (mtime, mode): (u64, &[u8; 8]),
     flag: u8,
 ) -> io::Result<[u8; BLOCK]> {
     if size >= 1 << 33 {
@@ -473,7 +485,7 @@ fn ustar_header(
     let mut block = [0; BLOCK];
     let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, name.as_bytes());
-    put(100, b"0000644\0");
+    put(100, mode);
     put(108, b"0000000\0");
     put(116, b"0000000\0");
     put(124, format!("{size:011o}\0").as_bytes());
@@ -490,6 +502,8 @@ fn ustar_header(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PLAIN: (u64, &[u8; 8]) = (0, b"0000644\0");
 
     fn archive(path: &str, content: &[u8]) -> Vec<u8> {
         let mut bytes = file_header(path, content.len() as u64, 7).expect("a small file");
@@ -535,10 +549,10 @@ mod tests {
         check(&good[..1000], "cut off at `a`");
         check(&good[..300], "cut off");
         check(b"no archive, but long enough to be one block".repeat(20).as_slice(), "checksum");
-        let mut bomb = ustar_header("", "name", 1 << 32, 0, b'L').expect("a header").to_vec();
+        let mut bomb = ustar_header("", "name", 1 << 32, PLAIN, b'L').expect("a header").to_vec();
         bomb.resize(4096, b'a');
         check(&bomb, "too long");
-        let sparse = ustar_header("", "hole", 0, 0, b'S').expect("a header");
+        let sparse = ustar_header("", "hole", 0, PLAIN, b'S').expect("a header");
         check(&sparse, "entry `hole` is a sparse file");
     }
 

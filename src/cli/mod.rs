@@ -2,9 +2,11 @@
 
 pub mod args;
 pub mod command;
+pub(crate) mod examples;
 pub mod exit;
 mod findings;
 pub mod progress;
+pub mod quickstart;
 pub mod registry_args;
 pub mod release;
 pub mod report;

@@ -125,7 +125,7 @@ fn excerpt(
     let from = first.saturating_sub(CONTEXT).max(1);
     let mut text = "\n".repeat(from - 1);
     let mut starts = Vec::new();
-    for line in from..=last + CONTEXT {
+    for line in from..=(last + CONTEXT).min(file.lines().max(last)) {
         starts.push(text.len());
         let whole = file.line(line);
         let cut: String = whole.chars().take(400).collect();

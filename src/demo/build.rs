@@ -1,16 +1,20 @@
 //! The build script: compiles the program of the example image as a static binary and leaves it
-//! where `include_bytes!` finds it.
+//! where `include_bytes!` finds it; and lists the files of the example packages for `include!`.
 //!
 //! Where no static C library is installed, or for a target other than Linux, the program is empty
 //! and `quickstart` says that it cannot run containers.
 
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-changed=src/demo");
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("demo");
+    println!("cargo::rerun-if-changed=charts-examples");
+    let folder = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    fs::write(folder.join("examples.rs"), examples()).expect("OUT_DIR is writable");
+    let out = folder.join("demo");
     let target = env::var("TARGET").expect("cargo sets TARGET");
     if !(target.contains("linux") && compile(&out, &target)) {
         fs::write(&out, []).expect("OUT_DIR is writable");
@@ -30,4 +34,39 @@ fn compile(out: &PathBuf, target: &str) -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
+}
+
+/// An array of the example packages: each with its name and its files, a path and a text each.
+fn examples() -> String {
+    let root = env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+    let root = PathBuf::from(root).join("charts-examples");
+    let mut code = String::from("[");
+    for package in entries(&root) {
+        let name = package.file_name().expect("an entry of a folder").to_string_lossy();
+        write!(code, "({name:?}, &[").expect("memory");
+        files(&package, "", &mut code);
+        code.push_str("]),");
+    }
+    code.push(']');
+    code
+}
+
+fn files(folder: &Path, below: &str, code: &mut String) {
+    for path in entries(folder) {
+        let name = path.file_name().expect("an entry of a folder").to_string_lossy();
+        let relative = format!("{below}{name}");
+        if path.is_dir() {
+            files(&path, &format!("{relative}/"), code);
+        } else {
+            write!(code, "({relative:?}, include_str!({path:?})),").expect("memory");
+        }
+    }
+}
+
+/// What a folder holds, in the order of the names.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("the examples are part of the source");
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
 }

@@ -14,6 +14,7 @@ pub mod auth;
 pub mod client;
 mod download;
 mod error;
+pub mod layout;
 pub mod manifest;
 pub mod reference;
 pub mod registry;

@@ -40,6 +40,7 @@ pub use streams::{
     Process, ProcessRequest,
 };
 
+use crate::agent::runtime::Subnet;
 use crate::agent::store::{Resource, Store};
 use crate::base::clock::Clock;
 use crate::object::ssa::{self, UpdateOptions};
@@ -66,8 +67,8 @@ pub(crate) struct Api {
     streams: Option<Arc<dyn NodeStreams>>,
     /// Cancelled when the agent stops: streams end.
     stop: CancellationToken,
-    /// Held while addresses and ports of Services are chosen and stored.
-    services: tokio::sync::Mutex<()>,
+    /// The addresses of Services; held while one is chosen and stored.
+    services: tokio::sync::Mutex<Subnet>,
 }
 
 impl Api {
@@ -106,12 +107,12 @@ impl Api {
         kind: &Kind,
         object: &mut Node,
         old: Option<&Node>,
-    ) -> Result<Option<tokio::sync::MutexGuard<'_, ()>>, status::Status> {
+    ) -> Result<Option<tokio::sync::MutexGuard<'_, Subnet>>, status::Status> {
         if kind.kind != "Service" {
             return Ok(None);
         }
         let guard = self.services.lock().await;
-        admission::service::allocate(&self.store, kind, object, old)?;
+        admission::service::allocate(&self.store, *guard, kind, object, old)?;
         Ok(Some(guard))
     }
 }

@@ -11,6 +11,7 @@ use super::route::{Route, route};
 use super::status::Status;
 use super::verb::{self, Request};
 use super::{Api, NodeStreams, discovery, kubeconfig, namespace};
+use crate::agent::runtime::Subnet;
 use crate::agent::store::Store;
 use crate::base::clock::Clock;
 use crate::schema::{Schemas, openapi};
@@ -50,6 +51,8 @@ pub struct ServerConfig {
     pub pki: PathBuf,
     /// The kubeconfig that gets a context, if any.
     pub kubeconfig: Option<PathBuf>,
+    /// The addresses of Services.
+    pub services: Subnet,
 }
 
 /// Why the API cannot be served.
@@ -128,7 +131,7 @@ impl Server {
             authenticator: Authenticator::new(&pki.token),
             streams,
             stop: stop.clone(),
-            services: tokio::sync::Mutex::new(()),
+            services: tokio::sync::Mutex::new(config.services),
         });
         namespace::ensure(&api).await.map_err(|error| ServerError::Certificates(error.into()))?;
         tasks.spawn(namespace::run(Arc::clone(&api)));

@@ -38,6 +38,7 @@ use host::{Config, Host};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// How a node is run.
@@ -125,6 +126,21 @@ impl LocalNode {
     /// Stops looking after pods. Containers run on.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
+    }
+
+    /// Stops, once the pods that are no longer in the store have ended, and takes the network and
+    /// what is left of pods off the host.
+    ///
+    /// # Errors
+    /// When something could not be removed; the rest is.
+    pub async fn remove(mut self) -> Result<(), NodeError> {
+        // workers end containers at once when their pod is gone from the store
+        let patience = tokio::time::Instant::now() + Duration::from_secs(10);
+        while !self.host.runtime.sandboxes().is_empty() && tokio::time::Instant::now() < patience {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.tasks.shutdown().await;
+        Ok(self.host.runtime.shut_down().await?)
     }
 }
 

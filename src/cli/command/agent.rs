@@ -92,6 +92,7 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
         state: run.state_dir.clone(),
         listen: run.listen,
         kubeconfig: ui.global.kubeconfig.clone().or_else(kubeconfig),
+        services: run.service_subnet,
         node: node.ok(),
     };
     ui.block_on(async move {

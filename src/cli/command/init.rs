@@ -2,32 +2,12 @@
 //!
 //! The files are those of the example `hello`, so what is given out is what is tested.
 
+use crate::cli::examples;
 use crate::cli::exit::{FINE, Failure};
 use crate::cli::ui::Ui;
 use miette::MietteDiagnostic;
 use std::fs;
-use std::path::{Path, PathBuf};
-
-/// The files of a new package.
-const FILES: &[(&str, &str)] = &[
-    ("Package.yaml", include_str!("../../../charts-examples/hello/Package.yaml")),
-    ("values.yaml", include_str!("../../../charts-examples/hello/values.yaml")),
-    ("values.schema.json", include_str!("../../../charts-examples/hello/values.schema.json")),
-    ("templates/_labels.j2", include_str!("../../../charts-examples/hello/templates/_labels.j2")),
-    (
-        "templates/configmap.yaml",
-        include_str!("../../../charts-examples/hello/templates/configmap.yaml"),
-    ),
-    (
-        "templates/deployment.yaml",
-        include_str!("../../../charts-examples/hello/templates/deployment.yaml"),
-    ),
-    (
-        "templates/service.yaml",
-        include_str!("../../../charts-examples/hello/templates/service.yaml"),
-    ),
-    ("templates/NOTES.md", include_str!("../../../charts-examples/hello/templates/NOTES.md")),
-];
+use std::path::PathBuf;
 
 /// Make a new package
 #[derive(clap::Args, Debug)]
@@ -61,20 +41,11 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
             MietteDiagnostic::new(message).with_help("choose another name, or empty the folder"),
         ));
     }
-    for (file, text) in FILES {
-        write(&args.folder.join(file), &text.replace("name: hello\n", &format!("name: {name}\n")))
-            .map_err(|error| {
-                let message = format!("cannot write `{}`: {error}", args.folder.display());
-                Failure::failed(MietteDiagnostic::new(message))
-            })?;
-    }
+    let named = |text: &str| text.replace("name: hello\n", &format!("name: {name}\n"));
+    examples::write("hello", &args.folder, named).map_err(|error| {
+        let message = format!("cannot write `{}`: {error}", args.folder.display());
+        Failure::failed(MietteDiagnostic::new(message))
+    })?;
     ui.say(format_args!("made {0}; see it with `wharf render {0}`", args.folder.display()));
     Ok(FINE)
-}
-
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(path, text)
 }

@@ -17,6 +17,7 @@ pub mod package;
 pub mod plan;
 pub mod pull;
 pub mod push;
+pub mod quickstart;
 pub mod registry;
 pub mod render;
 pub mod rollback;
@@ -50,8 +51,10 @@ pub enum Command {
     Package(package::Args),
     /// Pull a package or chart from a registry
     Pull(pull::Args),
-    /// Push a package or chart to a registry
+    /// Push a package, chart or image to a registry
     Push(push::Args),
+    /// See all of it work: a package, an image, a registry and an agent, in a minute
+    Quickstart(quickstart::Args),
     /// Serve packages and images as an OCI registry
     Registry(registry::Args),
     /// Render a source to Kubernetes objects
@@ -98,6 +101,7 @@ impl Command {
             Command::Package(args) => package::run(ui, &args),
             Command::Pull(args) => pull::run(ui, &args),
             Command::Push(args) => push::run(ui, &args),
+            Command::Quickstart(args) => quickstart::run(ui, &args),
             Command::Registry(args) => registry::run(ui, &args),
             Command::Render(args) => render::run(ui, &args),
             Command::Validate(args) => validate::run(ui, &args),

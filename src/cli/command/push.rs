@@ -1,21 +1,25 @@
-//! `wharf push`: a package into a registry.
+//! `wharf push`: a package or an image into a registry.
 
+use crate::base::digest::Digest;
 use crate::cli::exit::{FINE, Failure};
 use crate::cli::registry_args::{RegistryArgs, pack, progress, registry_failure};
 use crate::cli::ui::Ui;
 use crate::oci::Reference;
 use crate::oci::artifact::{self, Artifact};
+use crate::oci::layout::Layout;
 use crate::oci::reference::version_tag;
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 
-/// Push a package or chart to a registry
+/// Push a package, chart or image to a registry
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   wharf push shop oci://registry.example/packages        as packages/shop, tagged with its version
-  wharf push shop-1.0.0.tgz oci://localhost:5000/shop:stable")]
+  wharf push shop-1.0.0.tgz oci://localhost:5000/shop:stable
+  wharf push ./image oci://localhost:5000/demo:1.0       an image, from a folder in the OCI layout")]
 pub struct Args {
-    /// Folder or archive of the package
+    /// Folder or archive of the package, or folder of an image in the OCI layout
     #[arg(value_name = "SOURCE")]
     source: String,
     /// Where to: a namespace, to which the package's name and version are added, or a name with tag
@@ -30,6 +34,9 @@ pub struct Args {
 /// # Errors
 /// When it is no package, or the registry does not take it.
 pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
+    if let Some(layout) = Layout::find(Path::new(&args.source)) {
+        return push_image(ui, args, &layout);
+    }
     let packed = pack(&args.source)?;
     let named = Reference::oci(&args.target).map_err(Failure::failed)?;
     let reference = match &named.tag {
@@ -63,6 +70,26 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
             .await
             .map_err(registry_failure)
     })?;
+    tell(ui, &reference, digest)
+}
+
+/// Pushes an image; its reference must say the whole name.
+fn push_image(ui: &Ui, args: &Args, layout: &Layout) -> Result<u8, Failure> {
+    let reference = Reference::oci(&args.target).map_err(Failure::failed)?;
+    if reference.tag.is_none() {
+        return Err(Failure::Usage(format!(
+            "an image needs a tag: write `{}:1.0`, or another tag",
+            args.target
+        )));
+    }
+    let client = args.registry.client();
+    let digest = ui.block_on(async {
+        layout.push(&client, &reference, &progress(ui)).await.map_err(registry_failure)
+    })?;
+    tell(ui, &reference, digest)
+}
+
+fn tell(ui: &Ui, reference: &Reference, digest: Digest) -> Result<u8, Failure> {
     let mut out = ui.out();
     writeln!(out, "Pushed: {reference}\nDigest: {digest}")?;
     out.flush()?;

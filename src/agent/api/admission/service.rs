@@ -1,20 +1,15 @@
-//! Services: addresses from 10.96.0.0/16, node ports from 30000 to 32767.
+//! Services: addresses from the subnet of Services, node ports from 30000 to 32767.
 
 use super::{PLAIN_RULES, Rules, default, keep, name};
 use crate::agent::api::fault::Faults;
 use crate::agent::api::kind::Kind;
 use crate::agent::api::status::Status;
+use crate::agent::runtime::Subnet;
 use crate::agent::store::Store;
 use crate::object::meta;
 use crate::yaml::Node;
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
-
-/// The first address of the range.
-const RANGE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 0);
-
-/// Addresses below this offset are left to those who ask for one.
-const DYNAMIC: u32 = 256;
 
 const NODE_PORTS: std::ops::RangeInclusive<i64> = 30000..=32767;
 
@@ -184,6 +179,7 @@ fn validate_update(new: &Node, old: &Node, faults: &mut Faults) {
 /// caller holds the lock under which Services are stored.
 pub(crate) fn allocate(
     store: &Store,
+    subnet: Subnet,
     kind: &Kind,
     object: &mut Node,
     old: Option<&Node>,
@@ -205,7 +201,7 @@ pub(crate) fn allocate(
     }
     let taken: HashSet<Ipv4Addr> =
         others().filter_map(|other| other.str_at(&["spec", "clusterIP"])?.parse().ok()).collect();
-    address(object, old, &taken, &mut faults);
+    address(object, old, subnet, &taken, &mut faults);
     if matches!(kind_of(object), "NodePort" | "LoadBalancer") {
         let taken: HashSet<i64> = others()
             .flat_map(|other| other.items_at(&["spec", "ports"]))
@@ -216,16 +212,26 @@ pub(crate) fn allocate(
     if faults.is_empty() { Ok(()) } else { Err(Status::invalid(kind, &name, &faults)) }
 }
 
-fn address(object: &mut Node, old: Option<&Node>, taken: &HashSet<Ipv4Addr>, faults: &mut Faults) {
+fn address(
+    object: &mut Node,
+    old: Option<&Node>,
+    subnet: Subnet,
+    taken: &HashSet<Ipv4Addr>,
+    faults: &mut Faults,
+) {
     let said = object.str_at(&["spec", "clusterIP"]).unwrap_or_default().to_owned();
     let before = old.and_then(|old| old.str_at(&["spec", "clusterIP"])).unwrap_or_default();
     let chosen = match said.as_str() {
         "None" => said,
         "" => {
+            let size = 1_u32 << (32 - subnet.prefix());
+            // the first addresses are left to those who ask for one (KEP-3070)
+            let reserved = if size <= 16 { 1 } else { (size / 16).clamp(16, 256) };
+            let count = size - reserved - 1;
             let start = u32::from_be_bytes(random());
-            let free = (0..0x1_0000 - DYNAMIC - 1)
-                .map(|step| DYNAMIC + start.wrapping_add(step) % (0x1_0000 - DYNAMIC - 1))
-                .map(|offset| Ipv4Addr::from(u32::from(RANGE) + offset))
+            let free = (0..count)
+                .map(|step| reserved + start.wrapping_add(step) % count)
+                .map(|offset| Ipv4Addr::from(u32::from(subnet.network()) + offset))
                 .find(|address| !taken.contains(address));
             let Some(free) = free else {
                 faults.invalid("spec.clusterIPs[0]", "", "range is full");
@@ -235,11 +241,15 @@ fn address(object: &mut Node, old: Option<&Node>, taken: &HashSet<Ipv4Addr>, fau
         }
         said => {
             let valid = said.parse::<Ipv4Addr>().ok();
-            let inside = valid.is_some_and(|ip| u32::from(ip) >> 16 == u32::from(RANGE) >> 16);
+            let inside = valid.is_some_and(|ip| subnet.contains(ip));
             let shown = Node::from(vec![Node::from(said)]);
             if said != before && !inside {
-                let rule = "failed to allocate IP: the provided IP is not in the valid range. The \
-                            range of valid IPs is 10.96.0.0/16";
+                let rule = format!(
+                    "failed to allocate IP: the provided IP is not in the valid range. The range \
+                     of valid IPs is {}/{}",
+                    subnet.network(),
+                    subnet.prefix()
+                );
                 faults.invalid("spec.clusterIPs", shown, rule);
             } else if valid.is_some_and(|ip| taken.contains(&ip)) {
                 let rule =
