@@ -66,8 +66,9 @@ impl Run {
         }
         Ok(NodeConfig {
             name: self.node_name.clone(),
-            state_dir: self.state_dir.clone(),
-            run_dir: self.volatile_dir.clone(),
+            // containers outlive this process and its working folder
+            state_dir: std::path::absolute(&self.state_dir).unwrap_or(self.state_dir.clone()),
+            run_dir: std::path::absolute(&self.volatile_dir).unwrap_or(self.volatile_dir.clone()),
             network: NetworkConfig {
                 bridge: self.bridge.clone(),
                 table: self.bridge.clone(),
