@@ -181,6 +181,7 @@ async fn reference_manifests_are_taken_by_the_agents_api() {
         listen: ([127, 0, 0, 1], 0).into(),
         pki: folder.path().join("pki"),
         kubeconfig: Some(kubeconfig.clone()),
+        services: "10.96.0.0/16".parse().expect("a subnet"),
     };
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let store = wharf::agent::store::Store::open(folder.path()).expect("a store");
