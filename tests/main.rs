@@ -3,8 +3,8 @@
 mod api;
 mod deploy;
 mod examples;
-mod reference;
 mod quickstart;
+mod reference;
 mod registry;
 mod runtime;
 mod schemas;
