@@ -2,18 +2,24 @@
 //!
 //! An allow list with the structure of containerd's: ordinary calls always, calls that need a
 //! capability only with it, and a few only with certain arguments. What is not on it fails with
-//! `EPERM`; `clone3` fails with `ENOSYS`, so that C libraries fall back to `clone`, whose flags a
-//! filter can see. A second, tiny program does that, since one of seccompiler's has one answer.
+//! `EPERM`. A second, tiny program answers `ENOSYS` to two kinds of calls, so that C libraries fall
+//! back to what they did before there were such calls: `clone3`, whose flags a filter cannot see,
+//! and calls that are newer than this list. It is written by hand, since one of seccompiler's has
+//! one answer.
 
 use super::capability::{self, Set};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
+    SeccompRule, TargetArch, sock_filter,
 };
 use std::collections::BTreeMap;
 
-/// Numbers that the C library's table lacks; the first is the same everywhere.
-const CACHESTAT: i64 = 451;
+/// Numbers that the C library's table lacks, the same everywhere: `cachestat`, `map_shadow_stack`,
+/// `futex_wake`, `futex_wait`, `futex_requeue`, `statmount`, `listmount`, `mseal`, and the four calls
+/// for extended attributes at a descriptor (`setxattrat` and its kin).
+const RECENT: [i64; 12] = [451, 453, 454, 455, 456, 457, 458, 462, 463, 464, 465, 466];
+/// No call from this number on was looked at.
+const FIRST_UNKNOWN: u32 = 467;
 #[cfg(target_arch = "x86_64")]
 const IO_PGETEVENTS: i64 = 333;
 #[cfg(not(target_arch = "x86_64"))]
@@ -26,7 +32,6 @@ const ALWAYS: &[i64] = &[
     libc::SYS_adjtimex,
     libc::SYS_bind,
     libc::SYS_brk,
-    CACHESTAT,
     libc::SYS_capget,
     libc::SYS_capset,
     libc::SYS_chdir,
@@ -380,6 +385,8 @@ const WITH_CAPABILITY: &[(&str, &[i64])] = &[
     ("PERFMON", &[libc::SYS_perf_event_open]),
 ];
 
+/// `clone3`, the same everywhere.
+const CLONE3: u32 = 435;
 /// Flags of `clone` that make namespaces (linux/sched.h).
 const NAMESPACE_FLAGS: u64 = 0x7e02_0000;
 /// Address families whose sockets reach past the container's network: `AF_ALG`, `AF_VSOCK`.
@@ -392,7 +399,7 @@ pub(super) fn programs(capabilities: Set) -> Result<Vec<BpfProgram>, seccompiler
     let arch: TargetArch = std::env::consts::ARCH.try_into()?;
     let admin = capability::has(capabilities, "SYS_ADMIN");
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-    for &call in ALWAYS.iter().chain(ARCHITECTURE) {
+    for &call in ALWAYS.iter().chain(&RECENT).chain(ARCHITECTURE) {
         rules.insert(call, Vec::new());
     }
     rules.insert(
@@ -420,13 +427,39 @@ pub(super) fn programs(capabilities: Set) -> Result<Vec<BpfProgram>, seccompiler
     }
     let refuse = SeccompAction::Errno(libc::EPERM.cast_unsigned());
     let main = SeccompFilter::new(rules, refuse, SeccompAction::Allow, arch)?.try_into()?;
-    if admin {
-        return Ok(vec![main]);
-    }
-    let absent = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
-    let clone3 = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
-    let fallback = SeccompFilter::new(clone3, SeccompAction::Allow, absent, arch)?.try_into()?;
-    Ok(vec![fallback, main])
+    // of two that refuse, the kernel takes the answer of the one installed last
+    Ok(vec![main, absent(arch, admin)])
+}
+
+/// Tells programs that calls do not exist which they can do without.
+fn absent(arch: TargetArch, clone3: bool) -> BpfProgram {
+    // linux/filter.h, linux/audit.h, linux/seccomp.h
+    const LOAD: u16 = 0x20;
+    const JUMP_EQUAL: u16 = 0x15;
+    const JUMP_NOT_BELOW: u16 = 0x35;
+    const RETURN: u16 = 0x06;
+    const NUMBER: u32 = 0;
+    const ARCH: u32 = 4;
+    const ALLOW: u32 = 0x7fff_0000;
+    const REFUSE: u32 = 0x0005_0000;
+    let arch: u32 = match arch {
+        TargetArch::x86_64 => 0xc000_003e,
+        TargetArch::aarch64 => 0xc000_00b7,
+        TargetArch::riscv64 => 0xc000_00f3,
+    };
+    let step = |code, jt, jf, k| sock_filter { code, jt, jf, k };
+    let first_refused = if clone3 { FIRST_UNKNOWN } else { CLONE3 };
+    vec![
+        step(LOAD, 0, 0, ARCH),
+        step(JUMP_EQUAL, 1, 0, arch),
+        // the other program refuses it
+        step(RETURN, 0, 0, ALLOW),
+        step(LOAD, 0, 0, NUMBER),
+        step(JUMP_NOT_BELOW, 2, 0, FIRST_UNKNOWN),
+        step(JUMP_EQUAL, 1, 0, first_refused),
+        step(RETURN, 0, 0, ALLOW),
+        step(RETURN, 0, 0, REFUSE | libc::ENOSYS.cast_unsigned()),
+    ]
 }
 
 fn argument(
@@ -446,6 +479,33 @@ mod tests {
         let plain = programs(0).expect("valid rules");
         assert_eq!(plain.len(), 2);
         assert!(plain.iter().all(|program| program.len() < 4096), "BPF_MAXINSNS");
-        assert_eq!(programs(capability::all()).expect("valid rules").len(), 1);
+    }
+
+    #[test]
+    fn calls_that_programs_can_do_without_are_absent() {
+        let arch: TargetArch = std::env::consts::ARCH.try_into().expect("a known one");
+        let answer = |clone3: bool, number: u32| {
+            let program = absent(arch, clone3);
+            let (mut at, mut loaded) = (0, 0);
+            loop {
+                let step = &program[at];
+                let matches = match step.code {
+                    0x06 => return step.k,
+                    0x20 => {
+                        loaded = if step.k == 0 { number } else { program[1].k };
+                        at += 1;
+                        continue;
+                    }
+                    0x15 => loaded == step.k,
+                    _ => loaded >= step.k,
+                };
+                at += 1 + usize::from(if matches { step.jt } else { step.jf });
+            }
+        };
+        let (allow, missing) = (0x7fff_0000, 0x0005_0000 | 38);
+        assert_eq!(answer(false, 0), allow);
+        assert_eq!((answer(false, CLONE3), answer(true, CLONE3)), (missing, allow));
+        assert_eq!((answer(false, FIRST_UNKNOWN - 1), answer(true, FIRST_UNKNOWN)), (allow, missing));
+        assert_eq!(answer(true, 0x4000_0001), missing, "the x32 numbers");
     }
 }
