@@ -1,6 +1,6 @@
 //! Containers: what they see, what they may do, how they end.
 
-use super::support::{Host, on_a_host};
+use super::support::{Host, on_a_host, one_tree};
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -71,7 +71,9 @@ fn capabilities_are_those_asked_for() {
         )
     };
     let own = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-    check(SHOW, |_| {}, &lines("00000000a80425fb", 0, 2));
+    // without lists of devices nobody may make a device
+    let usual = if one_tree() { "00000000a00425fb" } else { "00000000a80425fb" };
+    check(SHOW, |_| {}, &lines(usual, 0, 2));
     let (add, drop) = (own(&["NET_ADMIN"]), own(&["ALL"]));
     check(
         SHOW,
@@ -89,7 +91,7 @@ fn capabilities_are_those_asked_for() {
             spec.user.uid = Some(1000);
             spec.security.seccomp = Seccomp::Unconfined;
         },
-        "CapEff:\t0000000000000000\nCapBnd:\t00000000a80425fb",
+        &format!("CapEff:\t0000000000000000\nCapBnd:\t{usual}"),
     );
 }
 
@@ -121,7 +123,7 @@ fn what_tells_about_the_host_is_hidden() {
          touch: /sys/x: Read-only file system\n0",
     );
     check(
-        "echo $(ls /dev); stat -c %a /dev/shm; [ -w /dev/mqueue ] && echo queues; \
+        "echo $(ls /dev | grep -v core); stat -c %a /dev/shm; [ -w /dev/mqueue ] && echo queues; \
          echo a >/dev/null; head -c 3 /dev/zero | wc -c; echo x 2>&1 >/dev/full",
         |_| {},
         "fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero\n1777\nqueues\n3\n\

@@ -156,8 +156,8 @@ fn containers_go_on_without_an_agent_and_their_ends_are_found() {
             number: host.number,
             start: vec![
                 pod("stays", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done"),
-                pod("ends", "sleep 0.4; echo over; exit 9"),
                 pod("lost", "exec sleep 600"),
+                pod("ends", "sleep 1; echo over; exit 9"),
             ],
             remove: Vec::new(),
         };

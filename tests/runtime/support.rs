@@ -52,7 +52,7 @@ pub(crate) fn on_a_host<F: Future<Output = ()>>(test: impl FnOnce(Host) -> F) {
         let kept = runtime.clone();
         let path = folder.path().to_owned();
         let host = Host { runtime, folder: path.clone(), number };
-        let guard = Guard(kept.clone());
+        let guard = Guard(path.clone(), number);
         test(host).await;
         drop(guard);
         kept.shut_down().await.unwrap_or_else(|error| panic!("{}", error.chain()));
@@ -61,14 +61,19 @@ pub(crate) fn on_a_host<F: Future<Output = ()>>(test: impl FnOnce(Host) -> F) {
 }
 
 /// Cleans up when a test fails, so that its containers do not run on.
-struct Guard(Runtime);
+struct Guard(PathBuf, u8);
 
 impl Drop for Guard {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let runtime = self.0.clone();
+            // looks again, since the test may have let another process start some
+            let config = config(&self.0, self.1);
             tokio::task::block_in_place(|| {
-                let _ = tokio::runtime::Handle::current().block_on(runtime.shut_down());
+                tokio::runtime::Handle::current().block_on(async {
+                    if let Ok(runtime) = Runtime::open(config).await {
+                        let _ = runtime.shut_down().await;
+                    }
+                });
             });
         }
     }
@@ -278,6 +283,11 @@ fn make_root(folder: &Path) {
     .expect("accounts");
     fs::write(layer.join("etc/group"), "root:x:0:\napp:x:1001:\nextra:x:1002:app\n")
         .expect("groups");
+}
+
+/// Whether this host has one tree of control groups (version 2).
+pub(crate) fn one_tree() -> bool {
+    Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
 }
 
 fn nothing_stays(folder: &Path, number: u8) {

@@ -505,7 +505,10 @@ mod tests {
         let (allow, missing) = (0x7fff_0000, 0x0005_0000 | 38);
         assert_eq!(answer(false, 0), allow);
         assert_eq!((answer(false, CLONE3), answer(true, CLONE3)), (missing, allow));
-        assert_eq!((answer(false, FIRST_UNKNOWN - 1), answer(true, FIRST_UNKNOWN)), (allow, missing));
+        assert_eq!(
+            (answer(false, FIRST_UNKNOWN - 1), answer(true, FIRST_UNKNOWN)),
+            (allow, missing)
+        );
         assert_eq!(answer(true, 0x4000_0001), missing, "the x32 numbers");
     }
 }

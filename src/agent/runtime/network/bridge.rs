@@ -96,7 +96,17 @@ impl Bridge {
     ) -> Result<(), RuntimeError> {
         let file = link::netns(netns).map_err(network("open the pod's network"))?;
         let host = host_link(address);
-        link::add_pair(&self.socket, &host, self.index, file.as_fd(), address, self.mtu)
+        let add =
+            || link::add_pair(&self.socket, &host, self.index, file.as_fd(), address, self.mtu);
+        add()
+            .or_else(|fault| {
+                if fault.error.kind() != io::ErrorKind::AlreadyExists {
+                    return Err(fault);
+                }
+                // one that lost its bridge, which the sweep did not see: no pod has the address
+                link::delete(&self.socket, &host)?;
+                add()
+            })
             .map_err(refused)?;
         let gateway = self.config.pod_subnet.gateway();
         link::set_up_inside(&inside.0, address, gateway).map_err(refused)
