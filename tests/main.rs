@@ -9,4 +9,5 @@ mod registry;
 mod runtime;
 mod schemas;
 mod tidy;
+mod validate;
 mod yaml_vectors;

@@ -51,11 +51,19 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
             Failure::Usage(format!("no schemas of Kubernetes {version}; there are {range}"))
         })?,
     };
-    let (sources, compiled) = args.source.compile(ui)?;
-    let mut objects = compiled.crds;
-    objects.extend(compiled.objects);
-    let options = Options { ignore_missing_schemas: args.ignore_missing_schemas };
-    let review = policy::review(&objects, &schemas, options);
+    let (sources, review) = match args.source.compile(ui) {
+        Ok((sources, compiled)) => {
+            let mut objects = compiled.crds;
+            objects.extend(compiled.objects);
+            let options = Options { ignore_missing_schemas: args.ignore_missing_schemas };
+            (sources, policy::review(&objects, &schemas, options))
+        }
+        // who reads findings with a program reads those of the source itself no other way
+        Err(Failure::Input { sources, faults }) if args.format != "human" => {
+            (sources, Review { findings: faults, ..Review::default() })
+        }
+        Err(failure) => return Err(failure),
+    };
     let failed =
         review.findings.has_errors() || args.strict && review.findings.iter().next().is_some();
     let text = match args.format.as_str() {
