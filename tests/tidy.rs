@@ -210,17 +210,46 @@ fn every_error_code_is_documented() {
 }
 
 #[test]
-fn every_test_file_is_part_of_the_binary() {
-    let main = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/main.rs"))
-        .expect("tests/main.rs is there");
-    for source in sources("tests") {
-        let name = source.path.trim_start_matches("tests/");
-        let module = name.split('/').next().unwrap_or_default().trim_end_matches(".rs");
-        assert!(
-            module == "main" || main.contains(&format!("mod {module};")),
-            "tests/{name} is not named in tests/main.rs"
-        );
+fn every_file_of_tests_and_benches_is_part_of_its_binary() {
+    for folder in ["tests", "benches"] {
+        let main = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join("main.rs");
+        let main = fs::read_to_string(main).expect("there is a main.rs");
+        for source in sources(folder) {
+            let name = source.path.trim_start_matches(folder).trim_start_matches('/');
+            let module = name.split('/').next().unwrap_or_default().trim_end_matches(".rs");
+            assert!(
+                module == "main" || main.contains(&format!("mod {module};")),
+                "{} is not named in {folder}/main.rs",
+                source.path
+            );
+        }
     }
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let base = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(base.join("Cargo.toml")).expect("Cargo.toml is there");
+    let mut used = Vec::new();
+    let mut inside = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = line.ends_with("dependencies]");
+        } else if let Some((name, _)) = line.split_once(" = ")
+            && inside
+        {
+            used.push(name);
+        }
+    }
+    let docs = fs::read_to_string(base.join("docs/dependencies.md")).expect("it is there");
+    let rows = docs.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()).skip(1);
+    let mut listed: Vec<&str> = rows
+        .flat_map(|names| names.split(", "))
+        .map(|name| name.split(" (").next().unwrap_or_default())
+        .collect();
+    used.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(used, listed, "docs/dependencies.md lists others than Cargo.toml");
 }
 
 #[test]
