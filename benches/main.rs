@@ -12,6 +12,7 @@ mod binary;
 mod configmaps;
 mod harness;
 mod idle;
+mod pods;
 mod render;
 mod validate;
 mod yaml;
@@ -33,6 +34,7 @@ const CASES: &[(&str, Measure)] = &[
     ("render", render::figures),
     ("validate", validate::figures),
     ("configmaps", configmaps::figures),
+    ("pods", pods::figures),
     ("idle", idle::figures),
 ];
 

@@ -2,6 +2,7 @@
 
 mod agent;
 mod figure;
+mod image;
 mod input;
 mod process;
 mod race;
@@ -9,6 +10,7 @@ mod table;
 
 pub(crate) use agent::Agent;
 pub(crate) use figure::{Bound, Figure, Samples, Unit};
+pub(crate) use image::Image;
 pub(crate) use input::{deployments, megabytes};
 pub(crate) use process::{Tool, on_one_core, wall, wharf};
 pub(crate) use race::Race;
