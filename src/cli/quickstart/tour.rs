@@ -6,7 +6,7 @@ use super::{failed, image};
 use crate::cli::examples;
 use crate::cli::exit::{FAILED, FINE, Failure};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -104,17 +104,28 @@ async fn call(narrator: &mut Narrator<'_>, node: &Node, greeting: &str) -> Resul
         return Err(trouble("the service `shop-web` has no address".into()));
     };
     narrator.by_hand(&format!("curl http://{address}/"));
-    let answer = narrator.wait(get(&address)).await?;
-    match answer {
-        Ok(text) if text.starts_with(greeting) => {
-            narrator.remark(text.trim_end());
-            Ok(())
+    // an object is ready a moment before its addresses have replaced those of the last revision
+    let patience = Instant::now() + Duration::from_secs(10);
+    loop {
+        let answer = narrator.wait(get(&address)).await?;
+        match answer {
+            Ok(text) if text.starts_with(greeting) => {
+                narrator.remark(text.trim_end());
+                return Ok(());
+            }
+            _ if Instant::now() < patience => {
+                narrator.wait(tokio::time::sleep(Duration::from_millis(50))).await?;
+            }
+            Ok(text) => {
+                let line = text.lines().next().unwrap_or_default();
+                return Err(trouble(format!(
+                    "the service answered `{line}`, expected `{greeting}`"
+                )));
+            }
+            Err(error) => {
+                return Err(trouble(format!("the service at {address} does not answer: {error}")));
+            }
         }
-        Ok(text) => Err(trouble(format!(
-            "the service answered `{}`, expected `{greeting}`",
-            text.lines().next().unwrap_or_default()
-        ))),
-        Err(error) => Err(trouble(format!("the service at {address} does not answer: {error}"))),
     }
 }
 
