@@ -1,5 +1,10 @@
 //! All integration tests, as one binary that links once.
 
+#![allow(
+    clippy::print_stderr,
+    reason = "tests say on the terminal what could not run and what they measured"
+)]
+
 mod api;
 mod deploy;
 mod examples;

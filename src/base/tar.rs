@@ -423,7 +423,7 @@ fn octal(field: &[u8]) -> Option<u64> {
 /// # Errors
 /// When the file is larger than a ustar header can say (8 GiB).
 pub fn file_header(path: &str, size: u64, mtime: u64) -> io::Result<Vec<u8>> {
-    header(path, size, mtime, b"0000644\0")
+    header(path, size, mtime, *b"0000644\0")
 }
 
 /// The header of a program: as [`file_header`], and everyone may execute it.
@@ -431,10 +431,10 @@ pub fn file_header(path: &str, size: u64, mtime: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// When the file is larger than a ustar header can say (8 GiB).
 pub fn program_header(path: &str, size: u64, mtime: u64) -> io::Result<Vec<u8>> {
-    header(path, size, mtime, b"0000755\0")
+    header(path, size, mtime, *b"0000755\0")
 }
 
-fn header(path: &str, size: u64, mtime: u64, mode: &[u8; 8]) -> io::Result<Vec<u8>> {
+fn header(path: &str, size: u64, mtime: u64, mode: [u8; 8]) -> io::Result<Vec<u8>> {
     let mut out = Vec::with_capacity(BLOCK);
     let (prefix, name) = if let Some(parts) = split_name(path) {
         parts
@@ -476,7 +476,7 @@ fn ustar_header(
     prefix: &str,
     name: &str,
     size: u64,
-    (mtime, mode): (u64, &[u8; 8]),
+    (mtime, mode): (u64, [u8; 8]),
     flag: u8,
 ) -> io::Result<[u8; BLOCK]> {
     if size >= 1 << 33 {
@@ -485,7 +485,7 @@ fn ustar_header(
     let mut block = [0; BLOCK];
     let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, name.as_bytes());
-    put(100, mode);
+    put(100, &mode);
     put(108, b"0000000\0");
     put(116, b"0000000\0");
     put(124, format!("{size:011o}\0").as_bytes());
@@ -503,7 +503,7 @@ fn ustar_header(
 mod tests {
     use super::*;
 
-    const PLAIN: (u64, &[u8; 8]) = (0, b"0000644\0");
+    const PLAIN: (u64, [u8; 8]) = (0, *b"0000644\0");
 
     fn archive(path: &str, content: &[u8]) -> Vec<u8> {
         let mut bytes = file_header(path, content.len() as u64, 7).expect("a small file");

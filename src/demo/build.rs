@@ -58,6 +58,7 @@ fn files(folder: &Path, below: &str, code: &mut String) {
         if path.is_dir() {
             files(&path, &format!("{relative}/"), code);
         } else {
+            let path = path.to_str().expect("the source lies at a path of UTF-8");
             write!(code, "({relative:?}, include_str!({path:?})),").expect("memory");
         }
     }

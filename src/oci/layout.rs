@@ -229,7 +229,7 @@ mod tests {
             Layout::create(&root, (CONFIG, b"{}"), &[(LAYER, b"a layer")]).expect("written");
         assert!(Layout::find(&root).is_some() && Layout::find(folder.path()).is_none());
 
-        let registry = Registry::open(&folder.path().join("registry")).expect("a registry");
+        let registry = Registry::open(folder.path().join("registry")).expect("a registry");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move { registry.serve(listener).await });

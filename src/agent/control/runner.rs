@@ -347,7 +347,7 @@ impl Batch<'_> {
             Some("ReplicaSet") => "replicasets.apps",
             _ => "pods",
         };
-        let key = Key::new(resource, meta::namespace(&object), meta::name(&object));
+        let key = Key::new(resource, meta::namespace(object), meta::name(object));
         let Some(stored) = self.store.get(&key) else { return };
         let read = object.str_at(&["metadata", "resourceVersion"]).and_then(|rv| rv.parse().ok());
         let base = match self.ops.remove(&key) {

@@ -11,7 +11,7 @@ fn findings(object: Value) -> Vec<String> {
     sink.iter().map(|finding| finding.message.clone()).collect()
 }
 
-fn object(api_version: &str, kind: &str, rest: Value) -> Value {
+fn object(api_version: &str, kind: &str, rest: &Value) -> Value {
     let mut whole = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}});
     for (key, value) in rest.as_object().into_iter().flatten() {
         whole[key] = value.clone();
@@ -20,7 +20,7 @@ fn object(api_version: &str, kind: &str, rest: Value) -> Value {
 }
 
 /// A pod with one field of its container or of its spec replaced.
-fn pod(container: Value, spec: Value) -> Value {
+fn pod(container: &Value, spec: &Value) -> Value {
     let mut one = json!({"name": "a", "image": "a:1"});
     for (key, value) in container.as_object().into_iter().flatten() {
         one[key] = value.clone();
@@ -29,7 +29,7 @@ fn pod(container: Value, spec: Value) -> Value {
     for (key, value) in spec.as_object().into_iter().flatten() {
         whole[key] = value.clone();
     }
-    object("v1", "Pod", json!({"spec": whole}))
+    object("v1", "Pod", &json!({"spec": whole}))
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn sound_objects_pass() {
         "resources": {"requests": {"cpu": "500m"}, "limits": {"cpu": 1}},
         "livenessProbe": {"httpGet": {"port": "http"}},
     });
-    assert_eq!(findings(pod(container, volumes)), Vec::<String>::new());
+    assert_eq!(findings(pod(&container, &volumes)), Vec::<String>::new());
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn pods_are_judged() {
         ),
         (json!({}), json!({"containers": []}), "`spec.containers` must have at least one"),
     ] {
-        let found = findings(pod(container, spec));
+        let found = findings(pod(&container, &spec));
         assert_eq!(found.len(), 1, "{expected}: {found:?}");
         assert!(found[0].starts_with(expected), "{expected}: {found:?}");
     }
@@ -105,7 +105,7 @@ fn other_kinds_are_judged() {
             object(
                 "apps/v1",
                 "Deployment",
-                json!({"spec": {
+                &json!({"spec": {
                     "selector": {"matchLabels": {"app": "a"}},
                     "template": {"metadata": template["metadata"]},
                 }}),
@@ -113,30 +113,30 @@ fn other_kinds_are_judged() {
             "`spec.selector` does not match the labels of the template",
         ),
         (
-            object("v1", "ConfigMap", json!({"data": {"a b": "c"}})),
+            object("v1", "ConfigMap", &json!({"data": {"a b": "c"}})),
             "`data[\"a b\"]` is no key: it must be",
         ),
         (
-            object("v1", "Service", json!({"spec": {"ports": [{"port": 70000}]}})),
+            object("v1", "Service", &json!({"spec": {"ports": [{"port": 70000}]}})),
             "`spec.ports[0].port` must be from 1 to 65535, not 70000",
         ),
         (
-            object("v1", "Namespace", json!({"metadata": {"name": "My_App"}})),
+            object("v1", "Namespace", &json!({"metadata": {"name": "My_App"}})),
             "`metadata.name` `My_App` must be lower-case",
         ),
         (
-            object("v1", "ConfigMap", json!({"metadata": {"labels": {}}})),
+            object("v1", "ConfigMap", &json!({"metadata": {"labels": {}}})),
             "this ConfigMap has no name",
         ),
         (
-            object("batch/v1", "CronJob", json!({"spec": {"schedule": "99 * * * *"}})),
+            object("batch/v1", "CronJob", &json!({"spec": {"schedule": "99 * * * *"}})),
             "`spec.schedule` `99 * * * *` has the minute `99`",
         ),
         (
             object(
                 "v1",
                 "Secret",
-                json!({"type": "kubernetes.io/tls", "data": {"tls.crt": "eA=="}}),
+                &json!({"type": "kubernetes.io/tls", "data": {"tls.crt": "eA=="}}),
             ),
             "`type` `kubernetes.io/tls` needs the key `tls.key`",
         ),
