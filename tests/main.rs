@@ -5,6 +5,7 @@
     reason = "tests say on the terminal what could not run and what they measured"
 )]
 
+mod agent;
 mod api;
 mod deploy;
 mod examples;

@@ -73,7 +73,7 @@ impl Drop for Agent {
 fn spawn(folder: &Path) -> Child {
     let kubeconfig = folder.join("kubeconfig");
     let child = Command::new(env!("CARGO_BIN_EXE_wharf"))
-        .args(["agent", "run", "--listen", "127.0.0.1:0", "--state-dir"])
+        .args(["agent", "run", "--no-node", "--listen", "127.0.0.1:0", "--state-dir"])
         .arg(folder.join("state"))
         .arg("--kubeconfig")
         .arg(&kubeconfig)

@@ -133,7 +133,9 @@ impl Server {
             stop: stop.clone(),
             services: tokio::sync::Mutex::new(config.services),
         });
-        namespace::ensure(&api).await.map_err(|error| ServerError::Certificates(error.into()))?;
+        namespace::ensure(&api, address.port())
+            .await
+            .map_err(|error| ServerError::Certificates(error.into()))?;
         tasks.spawn(namespace::run(Arc::clone(&api)));
         tasks.spawn(accept(listener, acceptor, api, address, tasks.clone()));
         Ok(Server { address, stop, tasks })

@@ -8,6 +8,7 @@
 //! nothing, and is run again whenever something that it read may have changed. So a crash at any
 //! moment loses nothing. Controllers talk to each other and to the node only through the store.
 
+pub mod account;
 pub mod deployment;
 pub mod garbage;
 mod owner;

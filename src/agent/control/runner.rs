@@ -8,7 +8,7 @@
 //! index at once, so a controller never counts too few of its own objects.
 
 use super::owner::controller_uid;
-use super::{Action, Seen, View, deployment, garbage, replica_set};
+use super::{Action, Seen, View, account, deployment, garbage, replica_set};
 use crate::agent::events::{self, Event};
 use crate::agent::store::{Change, Key, Op, Resource, Store, StoreError, Stored, Watch, metadata};
 use crate::base::clock::Clock;
@@ -28,6 +28,7 @@ use tokio::time::Instant;
 enum Task {
     ReplicaSet { namespace: String, name: String },
     Deployment { namespace: String, name: String },
+    Account { namespace: String },
     Garbage(Key),
 }
 
@@ -191,6 +192,10 @@ impl Runner {
                 }
                 None => self.orphan_concerned(&stored.object, &namespace),
             },
+            "namespaces" => self.enqueue(Task::Account { namespace: name }),
+            "serviceaccounts" if change == Change::Deleted => {
+                self.enqueue(Task::Account { namespace });
+            }
             _ => {}
         }
         if change == Change::Deleted {
@@ -225,6 +230,9 @@ impl Runner {
             }
             Task::Deployment { namespace, name } => {
                 ("deployment-controller", deployment::reconcile(&view, namespace, name))
+            }
+            Task::Account { namespace } => {
+                ("serviceaccount-controller", account::reconcile(&view, namespace))
             }
             Task::Garbage(key) => {
                 let actions = self.store.get(key).map_or_else(Vec::new, |stored| {
@@ -314,13 +322,14 @@ impl Batch<'_> {
     fn create(&mut self, mut object: Node, told: &mut Vec<Event>) {
         let resource = match object.str_at(&["kind"]) {
             Some("ReplicaSet") => "replicasets.apps",
+            Some("ServiceAccount") => "serviceaccounts",
             _ => "pods",
         };
         if let Some(prefix) = object.str_at(&["metadata", "generateName"]) {
             let name = metadata::generate_name(prefix);
             object.set_at(&["metadata", "name"], name);
         }
-        metadata::prepare_create(&mut object, self.now, true);
+        metadata::prepare_create(&mut object, self.now, resource != "serviceaccounts");
         if resource == "pods" {
             object.set("status", Node::from(serde_json::json!({"phase": "Pending"})));
             if let Some(owner) = object.items_at(&["metadata", "ownerReferences"]).first() {

@@ -258,7 +258,10 @@ pub fn field(pod: &Node, path: &str) -> Result<String, String> {
             Ok(quoted_lines(pod.at(&["metadata", "annotations"]).and_then(Node::as_map)))
         }
         "spec.nodeName" => text(&["spec", "nodeName"]),
-        "spec.serviceAccountName" => text(&["spec", "serviceAccountName"]),
+        "spec.serviceAccountName" => {
+            let name = pod.str_at(&["spec", "serviceAccountName"]);
+            Ok(name.filter(|name| !name.is_empty()).unwrap_or("default").to_owned())
+        }
         "status.hostIP" | "status.hostIPs" => text(&["status", "hostIP"]),
         "status.podIP" | "status.podIPs" => text(&["status", "podIP"]),
         _ => Err(format!("unsupported fieldPath: {path}")),

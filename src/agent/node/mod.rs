@@ -15,6 +15,7 @@ pub mod dns;
 pub mod environment;
 mod hook;
 mod host;
+mod inside;
 pub mod logs;
 mod machine;
 mod message;
@@ -29,7 +30,9 @@ pub mod volume;
 
 use super::runtime::image::{ImageError, ImageStore};
 use super::runtime::log::{LogError, LogOptions};
-use super::runtime::{NetworkConfig, Runtime, RuntimeConfig, RuntimeError};
+use super::runtime::{
+    AttachSession, ExecRequest, ExecSession, NetworkConfig, Runtime, RuntimeConfig, RuntimeError,
+};
 use super::store::Store;
 use crate::base::clock::Clock;
 use bytes::Bytes;
@@ -39,6 +42,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// How a node is run.
@@ -161,6 +165,65 @@ impl Containers {
         options: LogOptions,
     ) -> Result<BoxStream<'static, Result<Bytes, LogError>>, String> {
         logs::open(&self.host, wanted, options)
+    }
+
+    /// Starts a command in a container that runs.
+    ///
+    /// # Errors
+    /// Why it does not run, as a sentence.
+    pub async fn exec(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        request: ExecRequest,
+    ) -> Result<ExecSession, String> {
+        let id = inside::running(&self.host.store, namespace, pod, container)?;
+        self.host.runtime.exec_stream(&id, &request).await.map_err(|error| error.chain())
+    }
+
+    /// Joins the program of a container that runs; beside it the way to tell its terminal a size.
+    ///
+    /// # Errors
+    /// Why that cannot be, as a sentence.
+    pub async fn attach(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+    ) -> Result<(AttachSession, Window), String> {
+        let id = inside::running(&self.host.store, namespace, pod, container)?;
+        let session = self.host.runtime.attach(&id).await.map_err(|error| error.chain())?;
+        Ok((session, Window { runtime: self.host.runtime.clone(), id }))
+    }
+
+    /// Connects to a port inside of a pod's network, where only the pod itself may listen.
+    ///
+    /// # Errors
+    /// Why there is no connection, as a sentence.
+    pub async fn connect(
+        &self,
+        namespace: &str,
+        pod: &str,
+        port: u16,
+    ) -> Result<TcpStream, String> {
+        inside::connect(&self.host, namespace, pod, port).await
+    }
+}
+
+/// The terminal of a container's program.
+#[derive(Clone, Debug)]
+pub struct Window {
+    runtime: Runtime,
+    id: String,
+}
+
+impl Window {
+    /// Tells it its size in characters; a program that has ended needs none.
+    pub async fn resize(&self, columns: u16, rows: u16) {
+        if let Err(error) = self.runtime.resize(&self.id, columns, rows).await {
+            tracing::debug!(id = self.id, error = %error.chain(), "a terminal keeps its size");
+        }
     }
 }
 

@@ -87,6 +87,15 @@ pub enum Verdict {
     },
 }
 
+/// What an earlier agent had found out about a container that still runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Its startup probe succeeded.
+    pub started: bool,
+    /// Its readiness probe succeeded the last time.
+    pub ready: bool,
+}
+
 /// Runs a command in the container: its exit code and output.
 pub type Exec = Arc<
     dyn Fn(Vec<String>, Duration) -> BoxFuture<'static, Result<(i32, String), String>>
@@ -112,14 +121,20 @@ impl Probes {
         *self == Probes::default()
     }
 
-    /// Asks until it is cancelled or has said [`Verdict::Kill`].
+    /// Asks until it is cancelled or has said [`Verdict::Kill`]. `known` is what was found out before.
     ///
     /// # Cancellation
     /// Safe at any point.
-    pub async fn run(self, ip: Option<IpAddr>, exec: Exec, verdicts: UnboundedSender<Verdict>) {
+    pub async fn run(
+        self,
+        known: Known,
+        ip: Option<IpAddr>,
+        exec: Exec,
+        verdicts: UnboundedSender<Verdict>,
+    ) {
         let began = Instant::now();
         let tell = |verdict: Verdict| verdicts.send(verdict).is_ok();
-        if let Some(probe) = &self.startup {
+        if let Some(probe) = self.startup.as_ref().filter(|_| !known.started) {
             sleep_until(began + probe.delay).await;
             let mut failed = 0;
             loop {
@@ -142,7 +157,7 @@ impl Probes {
         tell(Verdict::Started);
         let readiness = async {
             match &self.readiness {
-                Some(probe) => ready_loop(probe, began, ip, &exec, &verdicts).await,
+                Some(probe) => ready_loop(probe, known.ready, began, ip, &exec, &verdicts).await,
                 None => std::future::pending().await,
             }
         };
@@ -214,16 +229,16 @@ async fn live_loop(
 
 async fn ready_loop(
     probe: &Probe,
+    mut ready: bool,
     began: Instant,
     ip: Option<IpAddr>,
     exec: &Exec,
     verdicts: &UnboundedSender<Verdict>,
 ) {
     sleep_until(began + probe.delay).await;
-    let mut ready = false;
     let (mut succeeded, mut failed) = (0, 0);
     // the first period is cut into steps that double
-    let mut eager = Some(Duration::from_millis(20));
+    let mut eager = (!ready).then_some(Duration::from_millis(20));
     loop {
         match probe.ask(ip, exec).await {
             Ok(()) => {
@@ -538,7 +553,7 @@ mod tests {
         let port = server(&[503, 200]).await;
         let (tell, mut told) = unbounded_channel();
         let probes = Probes::of(&container(port));
-        tokio::spawn(probes.run(Some([127, 0, 0, 1].into()), no_exec(), tell));
+        tokio::spawn(probes.run(Known::default(), Some([127, 0, 0, 1].into()), no_exec(), tell));
         let expected = "Startup probe failed: HTTP probe failed with statuscode: 503";
         assert_eq!(told.recv().await, Some(Verdict::Unhealthy(expected.into())));
         assert_eq!(told.recv().await, Some(Verdict::Started));
@@ -551,7 +566,8 @@ mod tests {
         container.remove("startupProbe");
         container.remove("readinessProbe");
         let (tell, mut told) = unbounded_channel();
-        tokio::spawn(Probes::of(&container).run(Some([127, 0, 0, 1].into()), no_exec(), tell));
+        let probes = Probes::of(&container);
+        tokio::spawn(probes.run(Known::default(), Some([127, 0, 0, 1].into()), no_exec(), tell));
         assert_eq!(told.recv().await, Some(Verdict::Started));
         let refused = "Liveness probe failed: Get \"http://127.0.0.1:1/\": \
                        dial tcp 127.0.0.1:1: connect: connection refused";

@@ -15,6 +15,10 @@ pub(crate) static POD: Rules = Rules {
         }
     },
     create: |object| {
+        let grace = ["spec", "terminationGracePeriodSeconds"];
+        if object.i64_at(&grace).is_some_and(|seconds| seconds < 0) {
+            object.set_at(&grace, 1);
+        }
         object.set("status", Node::from(json!({"phase": "Pending", "qosClass": qos(object)})));
     },
     update: |new, old| keep(new, old, "status"),
@@ -176,12 +180,6 @@ pub(super) fn validate(spec: &Node, path: &str, faults: &mut Faults) {
     choice(spec, path, "restartPolicy", &["Always", "OnFailure", "Never"], faults);
     let policies = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
     choice(spec, path, "dnsPolicy", &policies, faults);
-    if let Some(seconds) = spec.i64_at(&["terminationGracePeriodSeconds"])
-        && seconds < 0
-    {
-        let field = format!("{path}.terminationGracePeriodSeconds");
-        faults.invalid(field, seconds, "must be greater than or equal to 0");
-    }
     let selector = spec.get("nodeSelector").and_then(Node::as_map);
     super::meta::labels(selector, &format!("{path}.nodeSelector"), faults);
 }

@@ -3,6 +3,7 @@
 use super::{Activity, Input, Role, SandboxState, Slot, Worker};
 use crate::agent::node::backoff::Waits;
 use crate::agent::node::host::Host;
+use crate::agent::node::probe::Known;
 use crate::agent::node::status::{self, Ended, Restart, State};
 use crate::agent::runtime::{Container, ContainerState, Sandbox};
 use crate::agent::store::Key;
@@ -81,12 +82,9 @@ impl Worker {
             }
             match container.state {
                 ContainerState::Running { started, .. } => {
-                    let (was_started, was_ready) = (facts.started, facts.ready);
-                    self.running(at, started);
                     // what the probes had said stands until they say something else
-                    let facts = self.container(at);
-                    facts.started |= was_started;
-                    facts.ready |= was_ready;
+                    let known = Known { started: facts.started, ready: facts.ready };
+                    self.running(at, started, known);
                 }
                 ContainerState::Exited(exit) => {
                     self.slots[at].activity = Activity::Running;

@@ -5,7 +5,7 @@ use crate::agent::events::Event;
 use crate::agent::node::backoff::{RECOVERED, go_text};
 use crate::agent::node::hook;
 use crate::agent::node::message;
-use crate::agent::node::probe::{Probes, Verdict};
+use crate::agent::node::probe::{Known, Probes, Verdict};
 use crate::agent::node::start::{self, Begun, Fault, Start, field_path};
 use crate::agent::node::status::{Container, Ended, Restart, State};
 use crate::agent::runtime::ExitStatus;
@@ -69,7 +69,7 @@ impl Worker {
                 let container = self.container(at);
                 container.image_id = begun.image_id;
                 container.id = begun.id;
-                self.running(at, begun.since);
+                self.running(at, begun.since, Known::default());
             }
             Err(Fault::Cancelled) => {
                 self.slots[at].activity = Activity::Idle;
@@ -127,13 +127,13 @@ impl Worker {
         self.host.tell(event.of_field(field));
     }
 
-    pub(super) fn running(&mut self, at: usize, since: Timestamp) {
+    pub(super) fn running(&mut self, at: usize, since: Timestamp, known: Known) {
         self.slots[at].activity = Activity::Running;
         let probes = Probes::of(&self.slots[at].spec);
         let container = self.container(at);
         container.state = State::Running { since };
-        container.started = probes.startup.is_none();
-        container.ready = container.started && probes.readiness.is_none();
+        container.started = known.started || probes.startup.is_none();
+        container.ready = container.started && (known.ready || probes.readiness.is_none());
         if probes.is_empty() {
             return;
         }
@@ -150,7 +150,7 @@ impl Worker {
                     }
                 }
             };
-            tokio::join!(probes.run(ip, exec, verdicts), forward);
+            tokio::join!(probes.run(known, ip, exec, verdicts), forward);
         });
         self.slots[at].prober = Some(prober.abort_handle());
     }
@@ -243,11 +243,14 @@ impl Worker {
             Role::Init => ended.code != 0 && self.facts.restart != Restart::Never,
             Role::Main => self.facts.restart.again(ended.code),
         };
+        let is_init = self.slots[at].role == Role::Init;
         let staying = self.leaving.is_none() && self.facts.failed.is_none();
         let container = self.container(at);
         container.ready = false;
         container.started = false;
         if !(again && staying) {
+            // an init container is ready when it has done its part
+            container.ready = ended.code == 0 && is_init;
             container.state = State::Terminated(ended);
             self.slots[at].activity = Activity::Done;
             return;

@@ -1,0 +1,8 @@
+//! The agent as a whole: pods that really run, behind real addresses. Needs root and kubectl.
+#![expect(clippy::print_stderr, reason = "tests say what they skip")]
+
+mod image;
+mod pods;
+mod recovery;
+mod services;
+mod support;
