@@ -12,8 +12,10 @@
 use super::host::Host;
 use super::pod::{Input, Worker, remove_volumes};
 use super::references::References;
+use super::schedule::{self, Obstacle, Requests};
+use crate::agent::events::Event as Occurrence;
 use crate::agent::runtime::{Container, Exit, Sandbox};
-use crate::agent::store::{Change, Event, Expired, Stored};
+use crate::agent::store::{Change, Event, Expired, Key, Stored};
 use crate::object::meta;
 use crate::yaml::Node;
 use std::collections::HashMap;
@@ -25,6 +27,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 struct Assigned {
     namespace: String,
     references: References,
+    /// What the pod takes of this host, until it has ended.
+    requests: Option<Requests>,
     tell: UnboundedSender<Input>,
 }
 
@@ -36,6 +40,8 @@ type Found = HashMap<String, (Option<Sandbox>, Vec<Container>)>;
 struct Dispatch {
     host: Arc<Host>,
     workers: HashMap<String, Assigned>,
+    /// Pods that cannot run now, by their uids.
+    waiting: HashMap<String, Key>,
     /// Workers say here that they have ended.
     ended: UnboundedSender<String>,
 }
@@ -49,7 +55,7 @@ pub(super) async fn run(host: Arc<Host>) {
     let exits = host.runtime.exits();
     let found = found(&host);
     let (ended, gone) = unbounded_channel();
-    let dispatch = Dispatch { host, workers: HashMap::new(), ended };
+    let dispatch = Dispatch { host, workers: HashMap::new(), waiting: HashMap::new(), ended };
     dispatch.run(found, exits, gone).await;
 }
 
@@ -64,13 +70,19 @@ impl Dispatch {
             let store = self.host.store.clone();
             let (pods, revision) = store.list(&"pods".into(), None);
             let watch = |resource: &str| store.watch(&resource.into(), None, revision);
-            let (Ok(mut pod_watch), Ok(mut map_watch), Ok(mut secret_watch)) =
-                (watch("pods"), watch("configmaps"), watch("secrets"))
+            let (Ok(mut pod_watch), Ok(mut map_watch), Ok(mut secret_watch), Ok(mut node_watch)) =
+                (watch("pods"), watch("configmaps"), watch("secrets"), watch("nodes"))
             else {
                 continue;
             };
-            for pod in &pods {
-                self.assign(pod, &mut found);
+            self.waiting.clear();
+            // those that were bound before take their room first
+            let is_bound = |pod: &Stored| pod.object.at(&["spec", "nodeName"]).is_some();
+            for pod in pods.iter().filter(|pod| is_bound(pod)) {
+                self.assign(pod, &mut found).await;
+            }
+            for pod in pods.iter().filter(|pod| !is_bound(pod)) {
+                self.assign(pod, &mut found).await;
             }
             // nothing came in between: what no pod claims belongs to none
             self.remove_orphans(&mut found);
@@ -80,7 +92,20 @@ impl Dispatch {
             }
             loop {
                 let expired = tokio::select! {
-                    event = pod_watch.next() => event.map(|event| self.pod(&event)),
+                    event = pod_watch.next() => match event {
+                        Ok(event) => {
+                            self.pod(&event).await;
+                            Ok(())
+                        }
+                        Err(expired) => Err(expired),
+                    },
+                    event = node_watch.next() => match event {
+                        Ok(_) => {
+                            self.retry().await;
+                            Ok(())
+                        }
+                        Err(expired) => Err(expired),
+                    },
                     event = map_watch.next() => event.map(|event| self.configured(&event)),
                     event = secret_watch.next() => event.map(|event| self.configured(&event)),
                     Some(exit) = exits.recv() => {
@@ -89,6 +114,7 @@ impl Dispatch {
                     }
                     Some(uid) = gone.recv() => {
                         self.workers.remove(&uid);
+                        self.retry().await;
                         Ok(())
                     }
                 };
@@ -100,19 +126,34 @@ impl Dispatch {
         }
     }
 
-    fn pod(&mut self, event: &Event) {
+    async fn pod(&mut self, event: &Event) {
         let uid = meta::uid(&event.object.object);
-        let Some(worker) = self.workers.get(uid) else {
-            if event.change != Change::Deleted {
-                self.assign(&event.object, &mut Found::new());
+        let Some(worker) = self.workers.get_mut(uid) else {
+            if event.change == Change::Deleted {
+                self.waiting.remove(uid);
+            } else {
+                self.assign(&event.object, &mut Found::new()).await;
             }
             return;
         };
+        let freed = has_ended(&event.object.object) && worker.requests.take().is_some();
         let before = event.previous.as_ref().map(|stored| &stored.object);
         if before.is_none_or(|before| concerns(before, &event.object.object))
             || event.change == Change::Deleted
         {
             let _ = worker.tell.send(Input::Changed);
+        }
+        if freed {
+            self.retry().await;
+        }
+    }
+
+    /// Looks again at pods that could not run: room or a label may have come.
+    async fn retry(&mut self) {
+        for (_, key) in std::mem::take(&mut self.waiting) {
+            if let Some(stored) = self.host.store.get(&key) {
+                self.assign(&stored, &mut Found::new()).await;
+            }
         }
     }
 
@@ -132,8 +173,8 @@ impl Dispatch {
         }
     }
 
-    /// Starts a worker for a pod of this host that has none.
-    fn assign(&mut self, stored: &Arc<Stored>, found: &mut Found) {
+    /// Starts a worker for a pod of this host that has none, if it may run here.
+    async fn assign(&mut self, stored: &Arc<Stored>, found: &mut Found) {
         let pod = &stored.object;
         let uid = meta::uid(pod);
         let node = pod.str_at(&["spec", "nodeName"]).unwrap_or_default();
@@ -141,6 +182,18 @@ impl Dispatch {
             || !(node.is_empty() || node == self.host.config.node_name)
         {
             return;
+        }
+        let requests = Requests::of(pod);
+        if node.is_empty() {
+            let used = self.workers.values().filter_map(|worker| worker.requests.as_ref());
+            let used = Requests::sum(used);
+            let own = self.host.store.get(&Key::new("nodes", "", &self.host.config.node_name));
+            let obstacle = own.and_then(|own| schedule::obstacle(pod, &own.object, &used));
+            if let Some(obstacle) = obstacle {
+                self.waiting.insert(uid.to_owned(), stored.key.clone());
+                self.hold_back(stored, &obstacle).await;
+                return;
+            }
         }
         let (sandbox, containers) = found.remove(uid).unwrap_or_default();
         let (tell, inputs) = unbounded_channel();
@@ -160,9 +213,34 @@ impl Dispatch {
         let assigned = Assigned {
             namespace: stored.key.namespace.to_string(),
             references: References::of(pod),
+            requests: (!has_ended(pod)).then_some(requests),
             tell,
         };
         self.workers.insert(uid.to_owned(), assigned);
+    }
+
+    /// Says in the status why a pod does not run.
+    async fn hold_back(&self, stored: &Stored, obstacle: &Obstacle) {
+        let now = self.host.clock.now();
+        let mut told = false;
+        let written = self.host.store.modify(&stored.key, |pod| {
+            let condition = obstacle.condition(pod.items_at(&["status", "conditions"]), now);
+            let conditions = vec![condition];
+            if pod.items_at(&["status", "conditions"]) == conditions {
+                return false;
+            }
+            told = true;
+            pod.set_at(&["status", "phase"], "Pending");
+            pod.set_at(&["status", "conditions"], conditions);
+            true
+        });
+        if let Err(error) = written.await {
+            tracing::warn!(pod = %stored.key, %error, "a status could not be stored");
+        }
+        if told && obstacle.reason == "Unschedulable" {
+            let event = Occurrence::warning(&stored.object, "FailedScheduling", &obstacle.message);
+            self.host.tell_as("default-scheduler", event);
+        }
     }
 
     /// Takes away what belongs to pods that are gone.
@@ -184,6 +262,10 @@ impl Dispatch {
             });
         }
     }
+}
+
+fn has_ended(pod: &Node) -> bool {
+    matches!(pod.str_at(&["status", "phase"]), Some("Succeeded" | "Failed"))
 }
 
 fn found(host: &Host) -> Found {

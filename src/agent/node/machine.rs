@@ -32,13 +32,18 @@ const CONDITIONS: [(&str, &str, &str, &str); 4] = [
     ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
 ];
 
-/// Registers the host and keeps its status fresh until it is dropped.
+/// Makes the host's Node, or brings it up to date.
+pub(super) async fn register(host: &Host) {
+    if let Err(error) = write(host).await {
+        tracing::warn!(%error, "the host's Node could not be stored");
+    }
+}
+
+/// Keeps the status of the Node fresh until it is dropped.
 pub(super) async fn keep(host: Arc<Host>) {
     loop {
-        if let Err(error) = write(&host).await {
-            tracing::warn!(%error, "the host's Node could not be stored");
-        }
         tokio::time::sleep(HEARTBEAT).await;
+        register(&host).await;
     }
 }
 

@@ -68,17 +68,28 @@ fn log_tail(path: &Path) -> Option<String> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().filter_map(|line| line.splitn(4, ' ').nth(3)).collect();
-    let mut tail: Vec<&str> = Vec::new();
-    let mut size = 0;
-    for line in lines.iter().rev().take(LOG_LINES) {
-        size += line.len() + 1;
-        if size > LOG_BYTES {
-            break;
+    let mut lines: Vec<String> = Vec::new();
+    let mut is_open = false;
+    for entry in text.lines() {
+        let mut fields = entry.splitn(4, ' ').skip(2);
+        let (Some(tag), Some(piece)) = (fields.next(), fields.next()) else { continue };
+        match lines.last_mut().filter(|_| is_open) {
+            Some(line) => line.push_str(piece),
+            None => lines.push(piece.to_owned()),
         }
-        tail.push(line);
+        // a piece is not a whole line
+        is_open = tag.starts_with('P');
+        if !is_open && let Some(line) = lines.last_mut() {
+            line.push('\n');
+        }
     }
-    Some(tail.iter().rev().flat_map(|line| [line, "\n"]).collect())
+    let mut size = 0;
+    let kept = lines.iter().rev().take(LOG_LINES).take_while(|line| {
+        size += line.len();
+        size <= LOG_BYTES
+    });
+    let skip = lines.len() - kept.count();
+    Some(lines[skip..].concat())
 }
 
 #[cfg(test)]
@@ -93,6 +104,7 @@ mod tests {
             assert_eq!(log_tail(file.path()).as_deref(), Some(expected));
         };
         check("", "");
+        check("t stdout P a\nt stdout F b\nt stdout P c\n", "ab\nc");
         check("t stdout F one\nt stderr F two words\n", "one\ntwo words\n");
         let lines = |from: u8, before: &str| {
             (from..200).flat_map(|n| [before.to_owned(), n.to_string(), "\n".into()]).collect()

@@ -23,6 +23,7 @@ mod pod;
 pub mod probe;
 mod references;
 pub mod request;
+mod schedule;
 pub mod service;
 mod start;
 pub mod status;
@@ -108,6 +109,8 @@ impl LocalNode {
             dns_ip,
         };
         let host = Arc::new(Host::new(config, store, runtime, images, clock, capacity));
+        // pods are measured by the Node object
+        machine::register(&host).await;
         let mut tasks = JoinSet::new();
         tasks.spawn(dispatch::run(Arc::clone(&host)));
         tasks.spawn(machine::keep(Arc::clone(&host)));

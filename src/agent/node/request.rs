@@ -3,7 +3,7 @@
 //! Pure functions; the state machine in `pod` calls them and the runtime does the work.
 
 use super::status::quality;
-use crate::agent::runtime::{Resources, Seccomp, Security, User};
+use crate::agent::runtime::{Resources, Seccomp, Security, User, is_safe_sysctl};
 use crate::object::meta;
 use crate::object::quantity::Quantity;
 use crate::yaml::Node;
@@ -110,6 +110,39 @@ pub fn host_aliases(pod: &Node) -> Vec<(String, Vec<String>)> {
         .collect()
 }
 
+/// The first kernel setting that the pod asks for and no pod may have.
+#[must_use]
+pub fn forbidden_sysctl(pod: &Node) -> Option<&str> {
+    let sysctls = pod.items_at(&["spec", "securityContext", "sysctls"]).iter();
+    sysctls.filter_map(|sysctl| sysctl.str_at(&["name"])).find(|name| !is_safe_sysctl(name))
+}
+
+/// Why a container that must not run as root cannot be started, when that is so.
+///
+/// # Errors
+/// The kubelet's sentence.
+pub fn check_not_root(user: &User) -> Result<(), String> {
+    if !user.not_root {
+        return Ok(());
+    }
+    let of_image = user.name.split(':').next().unwrap_or_default();
+    match (user.uid, of_image.parse::<u32>()) {
+        (Some(0), _) => {
+            Err("container's runAsUser breaks non-root policy (runAsUser: 0)".to_owned())
+        }
+        (Some(_), _) => Ok(()),
+        (None, Ok(0)) => Err("container has runAsNonRoot and image will run as root".to_owned()),
+        (None, Ok(_)) => Ok(()),
+        (None, Err(_)) if of_image.is_empty() => {
+            Err("container has runAsNonRoot and image will run as root".to_owned())
+        }
+        (None, Err(_)) => Err(format!(
+            "container has runAsNonRoot and image has non-numeric user ({of_image}), cannot verify \
+             user is non-root"
+        )),
+    }
+}
+
 /// When the image is asked for: `Always`, `IfNotPresent`, `Never`.
 #[must_use]
 pub fn pull_policy(container: &Node) -> &str {
@@ -135,6 +168,21 @@ mod tests {
         let user = user(&pod, &container, "app");
         assert_eq!((user.uid, user.gid, user.not_root), (Some(7), Some(3000), true));
         assert_eq!(user.groups, [4000, 2000]);
+    }
+
+    #[test]
+    fn what_must_not_be_root_is_not() {
+        for (uid, image, fine) in [
+            (None, "", false),
+            (None, "0:5", false),
+            (None, "7", true),
+            (None, "app", false),
+            (Some(0), "7", false),
+            (Some(9), "app", true),
+        ] {
+            let user = User { name: image.into(), uid, not_root: true, ..User::default() };
+            assert_eq!(check_not_root(&user).is_ok(), fine, "{uid:?} {image}");
+        }
     }
 
     #[test]

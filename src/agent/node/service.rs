@@ -115,7 +115,41 @@ pub fn rules(services: &[Arc<Stored>], pods: &[Arc<Stored>]) -> Vec<ServiceRule>
             });
         }
     }
+    rules.extend(pods.iter().flat_map(|pod| host_ports(&pod.object)));
     rules
+}
+
+/// Ports of the host that lead to one pod, ready or not.
+fn host_ports(pod: &Node) -> Vec<ServiceRule> {
+    let own_network = pod.at(&["spec", "hostNetwork"]).and_then(Node::as_bool) != Some(true);
+    let runs = pod.str_at(&["status", "phase"]) == Some("Running");
+    let ip = pod.str_at(&["status", "podIP"]).and_then(|ip| ip.parse::<Ipv4Addr>().ok());
+    let Some(ip) = ip.filter(|_| own_network && runs) else { return Vec::new() };
+    let containers = pod.items_at(&["spec", "containers"]).iter();
+    let ports = containers.flat_map(|container| container.items_at(&["ports"]));
+    let number = |port: &Node, key: &str| {
+        port.i64_at(&[key]).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0)
+    };
+    ports
+        .filter_map(|port| {
+            let protocol = match port.str_at(&["protocol"]) {
+                Some("UDP") => Protocol::Udp,
+                Some("SCTP") => return None,
+                _ => Protocol::Tcp,
+            };
+            let inside = number(port, "containerPort")?;
+            Some(ServiceRule {
+                // what goes to the pod itself stays as it is
+                cluster_ip: ip,
+                port: inside,
+                protocol,
+                node_port: Some(number(port, "hostPort")?),
+                external_ips: Vec::new(),
+                session_affinity: false,
+                backends: vec![(ip, inside)],
+            })
+        })
+        .collect()
 }
 
 /// Keeps the host's rules as the store says.

@@ -178,6 +178,8 @@ impl Start {
             self.warn("Failed", format!("Error: {message}"));
             Fault::Config(message)
         };
+        let user = request::user(pod, container, &image.config.user);
+        request::check_not_root(&user).map_err(failed)?;
         let env = self.environment(image).map_err(failed)?;
         let volumes = Volumes::new(&host.config.state_dir, &host.config.run_dir, meta::uid(pod));
         let mounts = volumes.mounts(pod, container, |text| expand(text, &env));
@@ -215,7 +217,7 @@ impl Start {
             args,
             env,
             cwd: own_cwd.unwrap_or(&image.config.working_dir).to_owned(),
-            user: request::user(pod, container, &image.config.user),
+            user,
             mounts,
             resources: request::resources(pod, container, &host.capacity),
             security: request::security(pod, container),

@@ -256,6 +256,15 @@ fn validate_container<'a>(
         } else if !mounted.insert(target) {
             faults.invalid(at("mountPath"), target, "must be unique");
         }
+        for field in ["subPath", "subPathExpr"] {
+            let part = mount.str_at(&[field]).unwrap_or_default();
+            if part.starts_with('/') {
+                faults.invalid(at(field), part, "must be a relative path");
+            }
+            if part.split('/').any(|step| step == "..") {
+                faults.invalid(at(field), part, "must not contain '..'");
+            }
+        }
     }
     let limits = item.at(&["resources", "limits"]).and_then(Node::as_map);
     for entry in limits.into_iter().flatten() {
@@ -277,7 +286,12 @@ fn validate_container<'a>(
 fn validate_update(new: &Node, old: &Node, faults: &mut Faults) {
     let blank = |pod: &Node| {
         let mut spec = pod.get("spec").cloned().unwrap_or_default();
-        for field in ["activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations"] {
+        for field in [
+            "activeDeadlineSeconds",
+            "terminationGracePeriodSeconds",
+            "tolerations",
+            "schedulingGates",
+        ] {
             spec.remove(field);
         }
         if old.str_at(&["spec", "nodeName"]).unwrap_or_default().is_empty() {

@@ -11,10 +11,8 @@ use crate::object::meta;
 use crate::yaml::Node;
 use jiff::Timestamp;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 impl Worker {
     /// Takes a pod on. `found` are containers of it that the runtime has already.
@@ -29,10 +27,6 @@ impl Worker {
         let now = host.clock.now();
         let start = pod.str_at(&["status", "startTime"]).and_then(|time| time.parse().ok());
         let start: Timestamp = start.unwrap_or(now);
-        let deadline = pod.i64_at(&["spec", "activeDeadlineSeconds"]).map(|seconds| {
-            let left = seconds - now.duration_since(start).as_secs();
-            Instant::now() + Duration::from_secs(u64::try_from(left).unwrap_or(0))
-        });
         let (slots, facts) = read(&pod, &host, start);
         let mut worker = Worker {
             host,
@@ -46,7 +40,7 @@ impl Worker {
             cancel: watch::Sender::new(false),
             leaving: None,
             stopper: None,
-            deadline,
+            deadline: None,
             spent: Vec::new(),
         };
         if let Some(sandbox) = sandbox {

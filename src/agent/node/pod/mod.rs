@@ -34,6 +34,7 @@ use crate::agent::runtime::{ExitStatus, Sandbox, SandboxSpec};
 use crate::agent::store::{Key, StoreError, metadata};
 use crate::object::meta;
 use crate::yaml::Node;
+use jiff::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -191,6 +192,7 @@ impl Worker {
             None => Some(Leaving { grace: 0, revision: 0 }),
             Some(stored) => {
                 self.pod = stored.object.clone();
+                self.deadline = deadline(&self.pod, self.facts.start, self.host.clock.now());
                 metadata::is_deleted(&self.pod).then(|| {
                     let grace = self.pod.i64_at(&["metadata", "deletionGracePeriodSeconds"]);
                     let grace = grace.and_then(|seconds| u64::try_from(seconds).ok());
@@ -280,9 +282,11 @@ impl Worker {
         }
         if self.deadline.is_some_and(|at| at <= Instant::now()) && self.facts.failed.is_none() {
             let message = "Pod was active on the node longer than the specified deadline";
-            self.host.tell(Event::normal(&self.pod, "DeadlineExceeded", message));
-            self.facts.failed = Some(("DeadlineExceeded".to_owned(), message.to_owned()));
-            self.cancel.send_replace(true);
+            self.fail("DeadlineExceeded", message.to_owned());
+        }
+        if let Some(name) = request::forbidden_sysctl(&self.pod).filter(|_| !self.facts.sandboxed) {
+            let message = format!("forbidden sysctl: {name:?} not allowlisted");
+            self.fail("SysctlForbidden", message);
         }
         if matches!(self.facts.phase(), "Succeeded" | "Failed") {
             self.finish();
@@ -292,6 +296,15 @@ impl Worker {
             SandboxState::None => self.make_sandbox(),
             SandboxState::Ready => self.start_containers(),
             _ => {}
+        }
+    }
+
+    /// The pod as a whole has failed.
+    fn fail(&mut self, reason: &str, message: String) {
+        if self.facts.failed.is_none() {
+            self.host.tell(Event::warning(&self.pod, reason, message.clone()));
+            self.facts.failed = Some((reason.to_owned(), message));
+            self.cancel.send_replace(true);
         }
     }
 
@@ -451,6 +464,13 @@ impl Worker {
             });
         }
     }
+}
+
+/// When a pod has run for as long as it may.
+fn deadline(pod: &Node, start: Timestamp, now: Timestamp) -> Option<Instant> {
+    let seconds = pod.i64_at(&["spec", "activeDeadlineSeconds"])?;
+    let left = seconds - now.duration_since(start).as_secs();
+    Some(Instant::now() + Duration::from_secs(u64::try_from(left).unwrap_or(0)))
 }
 
 /// Makes the volumes of a pod, or brings them up to date.

@@ -43,6 +43,8 @@ use std::time::{Duration, Instant};
 pub(crate) const STARTED: &str = "running";
 /// How long output is read on after the program ended: something outside may hold the pipe.
 const DRAIN: Duration = Duration::from_millis(500);
+/// A line without an end, such as a prompt, is logged after this time of silence.
+const LINE_WAIT: Duration = Duration::from_millis(100);
 /// How much is read at a time.
 const CHUNK: usize = 32 << 10;
 
@@ -221,11 +223,19 @@ impl Container {
                 self.finish();
                 return status;
             }
-            let timeout = deadline.map(|deadline| {
-                let left = deadline.saturating_duration_since(Instant::now());
-                Timespec { tv_sec: 0, tv_nsec: i64::from(left.subsec_nanos().max(1_000_000)) }
+            let holding = self.outputs.iter().any(|output| output.splitter.is_holding());
+            let left = match deadline {
+                Some(deadline) => Some(deadline.saturating_duration_since(Instant::now())),
+                None => holding.then_some(LINE_WAIT),
+            };
+            let timeout = left.map(|left| Timespec {
+                tv_sec: 0,
+                tv_nsec: i64::from(left.subsec_nanos().max(1_000_000)),
             });
             let (ended, readable) = self.wait(timeout, status.is_none());
+            if holding && !ended && readable.is_empty() && deadline.is_none() {
+                self.write_held();
+            }
             if ended
                 && let Ok(Some((_, how))) =
                     rustix::process::waitpid(Some(self.init), WaitOptions::empty())
@@ -297,14 +307,19 @@ impl Container {
         self.write_log(&lines);
     }
 
-    /// Logs what has no line end.
+    /// Logs the rest and lets clients go.
     fn finish(&mut self) {
+        self.write_held();
+        self.clients.finish();
+    }
+
+    /// Logs what has no line end.
+    fn write_held(&mut self) {
         let mut lines = Vec::new();
         for output in &mut self.outputs {
             output.splitter.finish(Timestamp::now(), &mut lines);
         }
         self.write_log(&lines);
-        self.clients.finish();
     }
 
     /// A full disk loses log lines; the program must not hang on it.

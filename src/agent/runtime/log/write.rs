@@ -117,7 +117,12 @@ impl Splitter {
         self.pieces(bytes, now, lines);
     }
 
-    /// Appends what has no line end, when the stream is at its own.
+    /// Whether something waits for the end of its line.
+    pub(crate) fn is_holding(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Appends what has no line end, when none is to be expected.
     pub(crate) fn finish(&mut self, now: Timestamp, lines: &mut Vec<u8>) {
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {
