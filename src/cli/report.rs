@@ -56,6 +56,8 @@ fn handler(ui: &Ui) -> GraphicalReportHandler {
         .with_links(false)
         .with_context_lines(CONTEXT)
         .with_cause_chain()
+        // lines are what logs are searched by, so they are broken for people only
+        .with_wrap_lines(ui.live())
         .with_width(100)
 }
 

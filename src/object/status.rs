@@ -280,8 +280,7 @@ fn pod(object: &Node) -> Readiness {
 
 /// Why the first waiting container of a pod waits: reason and message. The reasons of a normal
 /// start are left out.
-#[must_use]
-pub fn waiting_reason(pod: &Node) -> Option<(&str, &str)> {
+fn waiting_reason(pod: &Node) -> Option<(&str, &str)> {
     ["initContainerStatuses", "containerStatuses"]
         .into_iter()
         .flat_map(|list| pod.items_at(&["status", list]))
