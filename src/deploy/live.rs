@@ -12,7 +12,7 @@ use crate::object::inventory::{Inventory, Key};
 use crate::object::{Gvk, Object, ObjectId, meta};
 use crate::plan::{
     Action, Change, Desired, Forecast, Intent, Options, Plan, Refusals, Subject, Surplus, build,
-    duplicates, is_settled, prepare as make_ready,
+    conflicts, duplicates, is_settled, prepare as make_ready,
 };
 use crate::release::{History, MANAGER, Record, Store};
 use crate::yaml::Node;
@@ -148,6 +148,7 @@ fn home(name: &str) -> Subject {
         live: None,
         forecast: Forecast::Unknown,
         manager: MANAGER.to_owned(),
+        from_helm: false,
         owned: false,
     }
 }
@@ -341,14 +342,22 @@ async fn forecast(
     let settled = live.as_ref().is_some_and(|live| is_settled(&desired.object, live, &manager));
     let unknown =
         missing.contains(&*desired.id.namespace) || !kinds.served.contains_key(&desired.id.gvk);
+    let mut from_helm = false;
     let forecast = if settled {
         Forecast::Settled
     } else if unknown {
         Forecast::Unknown
     } else {
-        let force = settings.force_conflicts;
-        let options = ApplyOptions { manager: &manager, force, dry_run: true };
-        match client.apply(&desired.object, options).await {
+        let mut options =
+            ApplyOptions { manager: &manager, force: settings.force_conflicts, dry_run: true };
+        let mut answer = client.apply(&desired.object, options).await;
+        // whoever uses Helm on a release of wharf's changes its fields in Helm's name
+        from_helm = owned && is_conflict_with_helm(&answer);
+        if from_helm {
+            options.force = true;
+            answer = client.apply(&desired.object, options).await;
+        }
+        match answer {
             Ok(after) => Forecast::After(Box::new(after)),
             Err(ClusterError::Rejected { rejection, .. }) if is_about_the_object(&rejection) => {
                 Forecast::Rejected(*rejection)
@@ -360,7 +369,15 @@ async fn forecast(
             Err(error) => return Err(error),
         }
     };
-    Ok(Subject { desired, live, forecast, manager, owned })
+    Ok(Subject { desired, live, forecast, manager, from_helm, owned })
+}
+
+fn is_conflict_with_helm(answer: &Result<Node, ClusterError>) -> bool {
+    let Err(ClusterError::Rejected { rejection, .. }) = answer else { return false };
+    let fields = conflicts(rejection);
+    rejection.is_ownership_conflict()
+        && !fields.is_empty()
+        && fields.iter().all(|(_, manager)| manager == "helm")
 }
 
 /// True when the server has something against the object, not against the request. Fields that no

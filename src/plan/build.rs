@@ -204,6 +204,8 @@ pub struct Subject {
     pub forecast: Forecast,
     /// The field manager to apply with.
     pub manager: String,
+    /// True when fields are taken over from Helm, which works on the same release.
+    pub from_helm: bool,
     /// False for objects that are shared between releases and carry no stamps: definitions of
     /// custom kinds.
     pub owned: bool,
@@ -270,7 +272,7 @@ pub fn build(
 }
 
 fn judge(subject: Subject, options: &Options<'_>) -> Result<Action, Refusal> {
-    let Subject { desired, live, forecast, manager, owned } = subject;
+    let Subject { desired, live, forecast, manager, from_helm, owned } = subject;
     let object = desired.id.to_string();
     if let Some(live) = &live
         && owned
@@ -293,7 +295,7 @@ fn judge(subject: Subject, options: &Options<'_>) -> Result<Action, Refusal> {
         live,
         after: None,
         manager,
-        force: options.force_conflicts,
+        force: options.force_conflicts || from_helm,
     };
     if action.live.as_ref().is_some_and(is_leaving) {
         // whatever is done to it goes with it; it is made anew when it is gone
@@ -336,7 +338,8 @@ fn is_leaving(live: &Node) -> bool {
 }
 
 /// Field and manager of each conflict, in order: the server's causes have none.
-fn conflicts(rejection: &Rejection) -> Vec<(String, String)> {
+#[must_use]
+pub fn conflicts(rejection: &Rejection) -> Vec<(String, String)> {
     let mut fields: Vec<(String, String)> = rejection
         .causes
         .iter()
@@ -385,7 +388,8 @@ mod tests {
 
     fn subject(kind: &str, name: &str, live: Option<Node>, forecast: Forecast) -> Subject {
         let desired = desired(kind, name);
-        Subject { desired, live, forecast, manager: "wharf".into(), owned: true }
+        let manager = "wharf".into();
+        Subject { desired, live, forecast, manager, from_helm: false, owned: true }
     }
 
     fn live(kind: &str, name: &str, data: Value) -> Node {

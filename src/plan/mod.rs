@@ -22,7 +22,9 @@ mod settled;
 mod shown;
 mod view;
 
-pub use build::{Action, Change, Counts, Forecast, Options, Plan, Subject, Surplus, build};
+pub use build::{
+    Action, Change, Counts, Forecast, Options, Plan, Subject, Surplus, build, conflicts,
+};
 pub use desired::{Desired, Intent, PackageFacts, duplicates, is_owned, prepare};
 pub use fields::{FieldChange, changes};
 pub use file::{FileError, Saved, is_plan, moved};

@@ -170,7 +170,8 @@ impl Record {
         root.set("manifest", draft.manifest);
         root.set("version", draft.version);
         root.set("namespace", draft.namespace);
-        root.set("apply_method", "ssa");
+        // Without `apply_method` Helm goes on with patches of what differs. Were it to apply on the
+        // server's side, as it would with `ssa`, it would conflict with wharf over every field.
         Record::of_root(root)
     }
 

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn pod(status: Value) -> Node {
+    fn pod(status: &Value) -> Node {
         Node::from(json!({"status": {"containerStatuses": [status]}}))
     }
 
@@ -175,7 +175,7 @@ mod tests {
             (pulling, Some("container `main` waits: ErrImagePull: no such image")),
             (starting, None),
         ] {
-            assert_eq!(first_trouble(&pod(status)).as_deref(), expected);
+            assert_eq!(first_trouble(&pod(&status)).as_deref(), expected);
         }
     }
 }
