@@ -193,11 +193,7 @@ fn operation(
     action: &str,
 ) {
     let Resource { group, version, kind, plural, .. } = resource;
-    let words: String = path
-        .split(['/', '{', '}', '.', '-'])
-        .filter(|word| !word.is_empty() && *word != *plural)
-        .map(|word| word[..1].to_uppercase() + &word[1..])
-        .collect();
+    let name = operation_id(resource, path, action);
     let reference = |name: &str| format!(r##"{{"$ref":"#/components/schemas/{name}"}}"##);
     let query: &[(&str, &str)] = match method {
         "get" if action == "list" => &[
@@ -262,9 +258,41 @@ fn operation(
     let tag = if group.is_empty() { "core" } else { group.split('.').next().unwrap_or_default() };
     let _ = write!(
         out,
-        r#""{method}":{{"tags":["{tag}_{version}"],"description":"{action} {plural}","operationId":"{action}{words}{kind}","parameters":[{}],{request}"responses":{{"200":{{"description":"OK","content":{{"application/json":{{"schema":{result}}}}}}}}},"x-kubernetes-action":"{action}","x-kubernetes-group-version-kind":{{"group":"{group}","version":"{version}","kind":"{kind}"}}}}"#,
+        r#""{method}":{{"tags":["{tag}_{version}"],"description":"{action} {plural}","operationId":"{name}","parameters":[{}],{request}"responses":{{"200":{{"description":"OK","content":{{"application/json":{{"schema":{result}}}}}}}}},"x-kubernetes-action":"{action}","x-kubernetes-group-version-kind":{{"group":"{group}","version":"{version}","kind":"{kind}"}}}}"#,
         query.join(","),
     );
+}
+
+/// The name of an operation as Kubernetes makes it: `readCoreV1NamespacedPodStatus`.
+fn operation_id(resource: &Resource, path: &str, action: &str) -> String {
+    let capital = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map_or_else(String::new, |first| {
+            first.to_uppercase().collect::<String>() + letters.as_str()
+        })
+    };
+    let verb = match action {
+        "get" => "read",
+        "post" => "create",
+        "put" => "replace",
+        "deletecollection" => "deleteCollection",
+        other => other,
+    };
+    let group = match resource.group {
+        "" => "core",
+        group => group.strip_suffix(".k8s.io").unwrap_or(group),
+    };
+    let group: String = group.split(['.', '-']).map(capital).collect();
+    let version = capital(resource.version);
+    let namespaced = path.contains("{namespace}");
+    let scope = if namespaced { "Namespaced" } else { "" };
+    let all = resource.namespaced && !namespaced && !path.contains("{name}");
+    let tail = match path.rsplit_once("{name}") {
+        Some((_, rest)) => capital(rest.trim_start_matches('/')),
+        None if all => "ForAllNamespaces".into(),
+        None => String::new(),
+    };
+    format!("{verb}{group}{version}{scope}{}{tail}", resource.kind)
 }
 
 /// Writes schemas, and remembers which definitions they refer to.
@@ -272,6 +300,8 @@ fn operation(
 struct Writer {
     descriptions: Descriptions,
     pending: Vec<Definition>,
+    /// What is written belongs to a built-in kind.
+    built_in: bool,
 }
 
 impl Writer {
@@ -303,6 +333,7 @@ impl Writer {
                 self.pending.extend(schemas.named(LIST_META));
             }
         }
+        self.built_in = true;
         while let Some(definition) = self.pending.pop() {
             let name = definition.name();
             if texts.contains_key(name) {
@@ -423,6 +454,11 @@ impl Writer {
         if let Some(additional) = &fields.additional {
             out.push_str(r#","additionalProperties":"#);
             self.ty(out, additional, None);
+            // a text in a map of a built-in kind is never absent, only empty
+            if self.built_in && out.ends_with(r#"{"type":"string"}"#) {
+                out.pop();
+                out.push_str(r#","default":""}"#);
+            }
         }
         if fields.open && name.is_none() {
             out.push_str(r#","x-kubernetes-preserve-unknown-fields":true"#);

@@ -129,6 +129,21 @@ pub(crate) fn json_value(body: &[u8]) -> Result<Parsed, serde_json::Error> {
     Ok(Parsed { node, strict: reader.duplicates.into_inner() })
 }
 
+/// What Go says of JSON that it cannot read.
+pub(crate) fn go_error(body: &[u8], error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        return "unexpected end of JSON input".into();
+    }
+    let line = body.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1));
+    let found = line.and_then(|line| line.get(error.column().saturating_sub(1)));
+    match found {
+        Some(byte) if error.is_syntax() => {
+            format!("invalid character {:?} looking for beginning of value", char::from(*byte))
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// Parses YAML; it must hold a mapping.
 pub(crate) fn yaml(kind: &str, body: &[u8]) -> Result<Parsed, Status> {
     let wrong = |why: &dyn fmt::Display| {

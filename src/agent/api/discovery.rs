@@ -1,12 +1,13 @@
 //! What is served: groups, versions, resources; aggregated and plain.
 
-use super::kind::{self, KINDS, Kind};
+use super::kind::{Kind, Kinds};
 use super::negotiate::clauses;
 use super::respond::{self, Reply};
 use crate::schema::openapi;
 use crate::yaml::{Map, Node};
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
+use std::sync::Arc;
 
 /// The Kubernetes version that the API is like.
 pub(crate) const VERSION: (&str, &str) = ("1", "36");
@@ -65,9 +66,9 @@ fn aggregated(headers: &HeaderMap) -> Option<(&'static str, &'static str)> {
 }
 
 /// `GET /api`.
-pub(crate) fn core(headers: &HeaderMap, address: &str) -> Reply {
+pub(crate) fn core(kinds: &Kinds, headers: &HeaderMap, address: &str) -> Reply {
     if let Some((version, media)) = aggregated(headers) {
-        return list(version, media, &[("", vec!["v1"])]);
+        return list(kinds, version, media, &[("", vec!["v1"])]);
     }
     let plain = Node::from(json!({
         "kind": "APIVersions",
@@ -78,10 +79,10 @@ pub(crate) fn core(headers: &HeaderMap, address: &str) -> Reply {
 }
 
 /// `GET /apis`.
-pub(crate) fn groups(headers: &HeaderMap) -> Reply {
-    let groups = kind::groups();
+pub(crate) fn groups(kinds: &Kinds, headers: &HeaderMap) -> Reply {
+    let groups = kinds.groups();
     if let Some((version, media)) = aggregated(headers) {
-        return list(version, media, &groups);
+        return list(kinds, version, media, &groups);
     }
     let mut plain = Node::map();
     plain.set("kind", "APIGroupList");
@@ -92,8 +93,8 @@ pub(crate) fn groups(headers: &HeaderMap) -> Reply {
 }
 
 /// `GET /apis/{group}`.
-pub(crate) fn one_group(name: &str) -> Reply {
-    let groups = kind::groups();
+pub(crate) fn one_group(kinds: &Kinds, name: &str) -> Reply {
+    let groups = kinds.groups();
     let found = groups.iter().find(|(group, _)| *group == name);
     let (name, versions) = found.expect("the route led to a known group");
     let mut node = Node::map();
@@ -113,9 +114,9 @@ fn group(name: &str, versions: &[&str]) -> Node {
 }
 
 /// `GET /api/v1`, `GET /apis/{group}/{version}`.
-pub(crate) fn resources(group: &str, version: &str) -> Reply {
+pub(crate) fn resources(kinds: &Kinds, group: &str, version: &str) -> Reply {
     let mut all: Vec<Node> = Vec::new();
-    for kind in served(group, version) {
+    for kind in served(kinds, group, version) {
         all.push(resource(kind));
         for (name, group_version, sub_kind, verbs) in subresources(kind) {
             let mut map = Map::new();
@@ -143,8 +144,12 @@ pub(crate) fn resources(group: &str, version: &str) -> Reply {
     respond::json(StatusCode::OK, &node)
 }
 
-fn served(group: &str, version: &str) -> impl Iterator<Item = &'static Kind> {
-    KINDS.iter().filter(move |kind| kind.group == group && kind.version == version)
+fn served<'a>(
+    kinds: &'a Kinds,
+    group: &'a str,
+    version: &'a str,
+) -> impl Iterator<Item = &'a Arc<Kind>> {
+    kinds.iter().filter(move |kind| kind.group == group && kind.version == version)
 }
 
 fn resource(kind: &Kind) -> Node {
@@ -188,7 +193,7 @@ fn texts(list: &[&str]) -> Node {
 }
 
 /// The aggregated form.
-fn list(version: &str, media: &'static str, groups: &[(&str, Vec<&str>)]) -> Reply {
+fn list(kinds: &Kinds, version: &str, media: &'static str, groups: &[(&str, Vec<&str>)]) -> Reply {
     let items: Vec<Node> = groups
         .iter()
         .map(|(group, versions)| {
@@ -204,7 +209,9 @@ fn list(version: &str, media: &'static str, groups: &[(&str, Vec<&str>)]) -> Rep
                     node.set("version", *version);
                     node.set(
                         "resources",
-                        served(group, version).map(aggregate).collect::<Vec<_>>(),
+                        served(kinds, group, version)
+                            .map(|kind| aggregate(kind))
+                            .collect::<Vec<_>>(),
                     );
                     node.set("freshness", "Current");
                     node
@@ -257,8 +264,8 @@ fn aggregate(kind: &Kind) -> Node {
 }
 
 /// What the OpenAPI documents describe.
-pub(crate) fn described() -> Vec<openapi::Resource<'static>> {
-    KINDS
+pub(crate) fn described(kinds: &Kinds) -> Vec<openapi::Resource<'static>> {
+    kinds
         .iter()
         .map(|kind| openapi::Resource {
             group: kind.group,
@@ -277,9 +284,9 @@ pub(crate) fn described() -> Vec<openapi::Resource<'static>> {
 }
 
 /// `GET /`: the paths that lead on.
-pub(crate) fn paths() -> Node {
+pub(crate) fn paths(kinds: &Kinds) -> Node {
     let mut paths = vec!["/api".to_owned(), "/api/v1".into(), "/apis".into()];
-    for (group, versions) in kind::groups() {
+    for (group, versions) in kinds.groups() {
         paths.push(format!("/apis/{group}"));
         paths.extend(versions.iter().map(|version| format!("/apis/{group}/{version}")));
     }

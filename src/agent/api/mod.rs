@@ -9,7 +9,7 @@
 //! kind (`admission`). Texts of errors are those of a Kubernetes API server, because clients and
 //! people read them.
 //!
-//! Everybody who is let in may do everything: there is no authorization yet, only authentication.
+//! Who is let in may do what roles grant (`auth`); the administrator may do everything.
 
 mod admission;
 mod auth;
@@ -25,7 +25,9 @@ mod negotiate;
 mod pki;
 mod protobuf;
 mod query;
+mod quota;
 mod respond;
+mod review;
 mod route;
 mod selection;
 mod server;
@@ -47,14 +49,14 @@ use crate::object::ssa::{self, UpdateOptions};
 use crate::schema::{Schemas, Type};
 use crate::yaml::Node;
 use jiff::Timestamp;
-use kind::Kind;
-use std::sync::Arc;
+use kind::{Kind, Kinds};
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio_util::sync::CancellationToken;
 
-/// Every resource that the API serves.
+/// Every resource that the API serves from the start.
 #[must_use]
 pub fn resources() -> Vec<Resource> {
-    kind::KINDS.iter().map(Kind::resource).collect()
+    kind::resources()
 }
 
 /// What all requests share.
@@ -64,16 +66,25 @@ pub(crate) struct Api {
     clock: Arc<dyn Clock>,
     schemas: Schemas,
     authenticator: auth::Authenticator,
+    /// The kinds that are served now.
+    kinds: RwLock<Arc<Kinds>>,
     streams: Option<Arc<dyn NodeStreams>>,
     /// Cancelled when the agent stops: streams end.
     stop: CancellationToken,
     /// The addresses of Services; held while one is chosen and stored.
     services: tokio::sync::Mutex<Subnet>,
+    /// Held while objects that a quota counts are counted and stored.
+    quotas: tokio::sync::Mutex<()>,
 }
 
 impl Api {
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The kinds that are served now.
+    fn kinds(&self) -> Arc<Kinds> {
+        Arc::clone(&self.kinds.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The type of a kind's objects.

@@ -16,7 +16,7 @@ const FIRST: &[&str] = &["default", "kube-node-lease", "kube-public", "kube-syst
 const RETRY: Duration = Duration::from_millis(200);
 
 fn spaces() -> &'static Kind {
-    kind::by_plural("", "v1", "namespaces").expect("the namespace kind is in the table")
+    kind::built_in("namespaces")
 }
 
 /// Makes the first namespaces, and the Service under whose name pods know this API.
@@ -38,7 +38,7 @@ pub(super) async fn ensure(api: &Api, port: u16) -> Result<(), StoreError> {
             Err(error) => return Err(error),
         }
     }
-    let kind = kind::by_plural("", "v1", "services").expect("the kind is in the table");
+    let kind = kind::built_in("services");
     let key = kind.key("default", "kubernetes");
     if api.store.get(&key).is_some() {
         return Ok(());
@@ -107,8 +107,9 @@ pub(super) async fn run(api: Arc<Api>) {
 /// Deletes what is in a namespace, then the namespace. True when it is gone.
 async fn empty(api: &Api, name: &str) -> Result<bool, StoreError> {
     let mut left = 0;
+    let kinds = api.kinds();
     for resource in api.store.resources() {
-        let namespaced = kind::by_resource(&resource).is_none_or(|kind| kind.namespaced);
+        let namespaced = kinds.by_resource(&resource).is_none_or(|kind| kind.namespaced);
         if namespaced {
             left += clear(api, &resource, name).await?;
         }

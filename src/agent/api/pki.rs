@@ -1,6 +1,7 @@
 //! The agent's own certificate authority: made at first start, it signs the server's certificate
 //! and that of the administrator. The authority's key is kept; the others are new at each start.
 
+use super::auth::token::Tokens;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose,
@@ -58,6 +59,8 @@ pub(crate) struct Pki {
     pub(crate) admin: Pair,
     /// A bearer token of the administrator.
     pub(crate) token: String,
+    /// The key that signs tokens of ServiceAccounts.
+    pub(crate) tokens: Tokens,
 }
 
 /// Opens the authority in a folder, or makes it, and signs what is needed.
@@ -90,7 +93,19 @@ pub(crate) fn open(folder: &Path, host: &str) -> Result<Pki, PkiError> {
             token
         }
     };
-    Ok(Pki { authority, server: server(&issuer, host)?, admin: admin(&issuer)?, token })
+    let tokens_path = folder.join("tokens.key");
+    let key = match read(&tokens_path)? {
+        Some(key) => key,
+        None => {
+            let key = Tokens::new_key();
+            write(&tokens_path, &key)?;
+            key
+        }
+    };
+    let tokens = Tokens::new(&key).ok_or_else(|| {
+        io_error(&tokens_path, io::Error::new(io::ErrorKind::InvalidData, "it holds no key"))
+    })?;
+    Ok(Pki { authority, server: server(&issuer, host)?, admin: admin(&issuer)?, token, tokens })
 }
 
 fn authority_params() -> CertificateParams {

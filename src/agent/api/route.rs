@@ -1,7 +1,10 @@
 //! Paths: what each leads to.
 
-use super::kind::{self, Kind};
-use super::query::decode;
+use super::auth::authorize::Action;
+use super::kind::{Kind, Kinds};
+use super::query::{Query, decode};
+use http::Method;
+use std::sync::Arc;
 
 /// What a path names.
 #[derive(Debug)]
@@ -37,15 +40,39 @@ pub(crate) enum Route {
 /// Objects of one kind: all, those of a namespace, one, or a part of one.
 #[derive(Debug)]
 pub(crate) struct Target {
-    pub(crate) kind: &'static Kind,
+    pub(crate) kind: Arc<Kind>,
     /// Empty for all namespaces, and for kinds of the whole cluster.
     pub(crate) namespace: String,
     pub(crate) name: Option<String>,
     pub(crate) subresource: String,
 }
 
+impl Target {
+    /// What a request wants to do here.
+    pub(crate) fn action(&self, method: &Method, query: &Query) -> Action {
+        let one = self.name.is_some();
+        let verb = match *method {
+            Method::POST => "create",
+            Method::PUT => "update",
+            Method::PATCH => "patch",
+            Method::DELETE if one => "delete",
+            Method::DELETE => "deletecollection",
+            _ if !one && query.flag("watch") => "watch",
+            _ if !one => "list",
+            _ => "get",
+        };
+        let (kind, slash) = (&self.kind, if self.subresource.is_empty() { "" } else { "/" });
+        let resource = format!("{}{slash}{}", kind.plural, self.subresource);
+        // a namespace lies in itself, so that a role in it may grant it
+        let inside = kind.group.is_empty() && kind.kind == "Namespace";
+        let name = self.name.clone().unwrap_or_default();
+        let namespace = if inside { &name } else { &self.namespace };
+        Action::resource(verb, kind.group, &resource, namespace).named(name.clone())
+    }
+}
+
 /// Reads a path.
-pub(crate) fn route(path: &str) -> Route {
+pub(crate) fn route(path: &str, kinds: &Kinds) -> Route {
     let parts: Vec<String> =
         path.split('/').skip(1).filter(|part| !part.is_empty()).map(|p| decode(p, false)).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
@@ -55,12 +82,12 @@ pub(crate) fn route(path: &str) -> Route {
         ["version"] => Route::Version,
         ["api"] => Route::Core,
         ["api", "v1"] => Route::GroupVersion("", "v1"),
-        ["api", "v1", rest @ ..] => resource("", "v1", rest),
+        ["api", "v1", rest @ ..] => resource(kinds, "", "v1", rest),
         ["api", ..] => Route::NoResource,
         ["apis"] => Route::Groups,
         ["apis", name, rest @ ..] => {
             let Some((group, versions)) =
-                kind::groups().into_iter().find(|(group, _)| group == name)
+                kinds.groups().into_iter().find(|(group, _)| group == name)
             else {
                 return Route::Nothing;
             };
@@ -71,7 +98,7 @@ pub(crate) fn route(path: &str) -> Route {
             if rest.is_empty() {
                 return Route::GroupVersion(group, version);
             }
-            resource(group, version, rest)
+            resource(kinds, group, version, rest)
         }
         ["openapi", "v2"] => Route::OpenApiV2,
         ["openapi", "v3"] => Route::OpenApiIndex,
@@ -80,7 +107,7 @@ pub(crate) fn route(path: &str) -> Route {
     }
 }
 
-fn resource(group: &'static str, version: &'static str, parts: &[&str]) -> Route {
+fn resource(kinds: &Kinds, group: &str, version: &str, parts: &[&str]) -> Route {
     // `namespaces/x/status` is a part of a namespace, `namespaces/x/pods` are objects in it
     let (namespace, parts) = match parts {
         ["namespaces", namespace, plural, rest @ ..]
@@ -98,7 +125,7 @@ fn resource(group: &'static str, version: &'static str, parts: &[&str]) -> Route
         [plural, name, subresource] => (*plural, Some(*name), *subresource),
         _ => return Route::NoResource,
     };
-    let Some(kind) = kind::by_plural(group, version, plural) else { return Route::NoResource };
+    let Some(kind) = kinds.by_plural(group, version, plural) else { return Route::NoResource };
     let known = match subresource {
         "" => true,
         "status" => kind.status,
@@ -112,7 +139,7 @@ fn resource(group: &'static str, version: &'static str, parts: &[&str]) -> Route
         return Route::NoResource;
     }
     Route::Resource(Target {
-        kind,
+        kind: Arc::clone(kind),
         namespace: namespace.unwrap_or_default().to_owned(),
         name: name.map(str::to_owned),
         subresource: subresource.to_owned(),
@@ -125,7 +152,7 @@ mod tests {
 
     #[test]
     fn paths_lead_to_objects() {
-        let check = |path: &str| match route(path) {
+        let check = |path: &str| match route(path, &Kinds::built_in()) {
             Route::Resource(target) => format!(
                 "{} {} {} {}",
                 target.kind.plural,

@@ -3,16 +3,18 @@
 //! Clients may be slow, greedy or hostile: handshakes, headers and bodies have deadlines and
 //! limits, and there is a limit to how many connections are served at a time.
 
-use super::auth::{Authenticator, Identity, subject};
+use super::auth::authorize::{self, Action};
+use super::auth::{Authenticator, Identity, bootstrap, identify, impersonate, subject};
+use super::kind::Kinds;
 use super::pki::{self, PkiError};
 use super::query::Query;
 use super::respond::{self, Reply};
 use super::route::{Route, route};
 use super::status::Status;
 use super::verb::{self, Request};
-use super::{Api, NodeStreams, discovery, kubeconfig, namespace};
+use super::{Api, NodeStreams, discovery, kubeconfig, namespace, quota};
 use crate::agent::runtime::Subnet;
-use crate::agent::store::Store;
+use crate::agent::store::{Store, StoreError};
 use crate::base::clock::Clock;
 use crate::schema::{Schemas, openapi};
 use http::{Method, StatusCode};
@@ -25,7 +27,7 @@ use rustls::server::WebPkiClientVerifier;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -41,6 +43,14 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Requests under way may go on so long when the server stops.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// The media type of OpenAPI 2 as protobuf, the one form in which kubectl takes it.
+const OPENAPI_V2: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+/// An OpenAPI 2 document that describes nothing: `swagger: "2.0"`, `info: {title, version}` and no
+/// paths. kubectl reads it for kinds that are not described elsewhere, to learn that it cannot
+/// check them.
+const EMPTY_OPENAPI_V2: &[u8] = b"\x0a\x032.0\x12\x0d\x0a\x05wharf\x12\x04v1.0\x42\x00";
 
 /// How the API is served.
 #[derive(Clone, Debug)]
@@ -74,6 +84,10 @@ pub enum ServerError {
     #[error("cannot prepare the agent's certificates")]
     #[diagnostic(code(wharf::agent::certificates))]
     Certificates(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The first objects cannot be stored.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Prepare(StoreError),
     /// The kubeconfig cannot be written.
     #[error("cannot write a context to {}", path.display())]
     #[diagnostic(
@@ -128,15 +142,20 @@ impl Server {
             store,
             clock,
             schemas: Schemas::kubernetes("1.36").unwrap_or_else(Schemas::latest),
-            authenticator: Authenticator::new(&pki.token),
+            authenticator: Authenticator::new(&pki.token, pki.tokens),
+            kinds: RwLock::new(Arc::new(Kinds::built_in())),
             streams,
             stop: stop.clone(),
             services: tokio::sync::Mutex::new(config.services),
+            quotas: tokio::sync::Mutex::new(()),
         });
-        namespace::ensure(&api, address.port())
-            .await
-            .map_err(|error| ServerError::Certificates(error.into()))?;
+        let prepared = async {
+            namespace::ensure(&api, address.port()).await?;
+            bootstrap::ensure(&api).await
+        };
+        prepared.await.map_err(ServerError::Prepare)?;
         tasks.spawn(namespace::run(Arc::clone(&api)));
+        tasks.spawn(quota::run(Arc::clone(&api)));
         tasks.spawn(accept(listener, acceptor, api, address, tasks.clone()));
         Ok(Server { address, stop, tasks })
     }
@@ -251,15 +270,36 @@ async fn serve(
     address: SocketAddr,
 ) -> Reply {
     let (parts, body) = request.into_parts();
-    let route = route(parts.uri.path());
+    let kinds = api.kinds();
+    let route = route(parts.uri.path(), &kinds);
+    let user = match identify(&api, certificate.as_ref(), &parts.headers) {
+        Some(caller) => impersonate(&api, caller, &parts.headers).map(Some),
+        None if parts.headers.contains_key(http::header::AUTHORIZATION) => {
+            return respond::status(&Status::unauthorized());
+        }
+        None => Ok(None),
+    };
+    let user = match user {
+        Ok(user) => user,
+        Err(status) => return respond::status(&status),
+    };
     // whoever asks may know whether the server is well, and what it is
     match &route {
         Route::Health => return respond::text(StatusCode::OK, "ok"),
         Route::Version => return respond::json(StatusCode::OK, &discovery::version()),
         _ => {}
     }
-    if api.authenticator.identify(certificate.as_ref(), &parts.headers).is_none() {
-        return respond::status(&Status::unauthorized());
+    let Some(user) = user else { return respond::status(&Status::unauthorized()) };
+    let query = Query::parse(parts.uri.query());
+    let action = match &route {
+        Route::Resource(target) => target.action(&parts.method, &query),
+        _ => Action::Path {
+            verb: parts.method.as_str().to_ascii_lowercase(),
+            path: parts.uri.path().to_owned(),
+        },
+    };
+    if let Err(status) = authorize::require(&api, &user, &action) {
+        return respond::status(&status);
     }
     if let Route::Resource(target) = route {
         let accepted = match super::negotiate::accepted(&parts.headers) {
@@ -268,9 +308,8 @@ async fn serve(
             Err(_) => super::negotiate::Accepted::JSON,
             Ok(accepted) => accepted,
         };
-        let query = Query::parse(parts.uri.query());
         let headers = parts.headers;
-        let request = Request { api, target, query, headers, accepted };
+        let request = Request { api, target, query, headers, user, accepted };
         return match verb::serve(request, &parts.method, body).await {
             Ok(reply) => reply,
             Err(status) => respond::status(&status),
@@ -284,16 +323,18 @@ async fn serve(
         };
     }
     let reply = match route {
-        Route::Core => discovery::core(&parts.headers, &reachable(address).to_string()),
-        Route::Groups => discovery::groups(&parts.headers),
-        Route::Group(group) => discovery::one_group(group),
-        Route::GroupVersion(group, version) => discovery::resources(group, version),
+        Route::Core => discovery::core(&kinds, &parts.headers, &reachable(address).to_string()),
+        Route::Groups => discovery::groups(&kinds, &parts.headers),
+        Route::Group(group) => discovery::one_group(&kinds, group),
+        Route::GroupVersion(group, version) => discovery::resources(&kinds, group, version),
         Route::OpenApiIndex => {
-            let index = openapi::index(&api.schemas, &discovery::described());
+            let index = openapi::index(&api.schemas, &discovery::described(&kinds));
             respond::bytes(StatusCode::OK, "application/json", index)
         }
-        Route::OpenApi(path) => document(&api, &path),
-        Route::Root => respond::json(StatusCode::OK, &discovery::paths()),
+        // what is asked for in this form is described in the third version
+        Route::OpenApiV2 => respond::bytes(StatusCode::OK, OPENAPI_V2, EMPTY_OPENAPI_V2),
+        Route::OpenApi(path) => document(&api, &kinds, &path),
+        Route::Root => respond::json(StatusCode::OK, &discovery::paths(&kinds)),
         Route::NoResource => respond::status(&Status::no_resource()),
         _ => nothing(),
     };
@@ -304,13 +345,13 @@ fn nothing() -> Reply {
     respond::text(StatusCode::NOT_FOUND, "404 page not found\n")
 }
 
-fn document(api: &Api, path: &str) -> Reply {
+fn document(api: &Api, kinds: &Kinds, path: &str) -> Reply {
     let (group, version) = match path.split('/').collect::<Vec<_>>().as_slice() {
         ["api", version] => (String::new(), (*version).to_owned()),
         ["apis", group, version] => ((*group).to_owned(), (*version).to_owned()),
         _ => return nothing(),
     };
-    match openapi::document(&api.schemas, &discovery::described(), &group, &version) {
+    match openapi::document(&api.schemas, &discovery::described(kinds), &group, &version) {
         Some(document) => respond::bytes(StatusCode::OK, "application/json", document),
         None => nothing(),
     }

@@ -118,6 +118,25 @@ impl Status {
         Status::new(StatusCode::FORBIDDEN, "Forbidden", message).with(Details::resource(kind, name))
     }
 
+    /// The caller may not do something with objects; without a name, with any of them.
+    pub(crate) fn forbidden_resource(group: &str, plural: &str, name: &str, why: &str) -> Status {
+        let dot = if group.is_empty() { "" } else { "." };
+        let quoted = if name.is_empty() { String::new() } else { format!(" {name:?}") };
+        let message = format!("{plural}{dot}{group}{quoted} is forbidden: {why}");
+        Status::new(StatusCode::FORBIDDEN, "Forbidden", message).with(Details {
+            name: name.into(),
+            group: group.into(),
+            kind: plural.into(),
+            ..Details::default()
+        })
+    }
+
+    /// The caller may not use a path.
+    pub(crate) fn forbidden_path(why: &str) -> Status {
+        let message = format!("forbidden: {why}");
+        Status::new(StatusCode::FORBIDDEN, "Forbidden", message).with(Details::default())
+    }
+
     pub(crate) fn invalid(kind: &Kind, name: &str, faults: &Faults) -> Status {
         Status::invalid_as(kind.group, kind.kind, name, faults)
     }

@@ -299,9 +299,16 @@ fn what_does_not_fit_the_schema_is_named_with_its_path() {
     let error = apply(None, &config, options("one", 1), ty).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): errors:\n  \
+        "failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): .spec.replica: \
+         field not declared in schema"
+    );
+    config.remove_at(&["spec", "replica"]);
+    let error = apply(None, &config, options("one", 1), ty).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): \
          .spec.template.spec.containers[name=\"app\"].ports: duplicate entries for key \
-         [containerPort=80,protocol=\"TCP\"]\n  .spec.replica: field not declared in schema"
+         [containerPort=80,protocol=\"TCP\"]"
     );
 }
 

@@ -288,17 +288,17 @@ fn check_value(node: &Node, ty: Known<'_>, path: &str, faults: &mut Vec<TypeFaul
     match (ty.kind(), &node.value) {
         (Kind::Any, _) | (_, Value::Null) => {}
         (Kind::Object, Value::Map(map)) => {
+            // one undeclared field ends the reading of its map
+            let undeclared = map.iter().filter(|entry| ty.field(&entry.key).is_none());
+            let first = undeclared.min_by(|a, b| a.key.cmp(&b.key));
+            if let Some(entry) = first.filter(|_| !ty.preserves_unknown()) {
+                let inner = format!("{path}.{}", entry.key);
+                fault(&inner, "field not declared in schema".into(), entry.key_span);
+                return;
+            }
             for entry in map {
                 let inner = format!("{path}.{}", entry.key);
-                match ty.field(&entry.key) {
-                    Some(field) => check_value(&entry.value, Some(field), &inner, faults),
-                    None if ty.preserves_unknown() => {}
-                    None => faults.push(TypeFault {
-                        path: inner,
-                        message: "field not declared in schema".into(),
-                        span: entry.key_span,
-                    }),
-                }
+                check_value(&entry.value, ty.field(&entry.key), &inner, faults);
             }
         }
         (Kind::List, Value::List(list)) => {

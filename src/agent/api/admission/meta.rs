@@ -12,6 +12,39 @@ const ANNOTATIONS_LIMIT: usize = 256 * 1024;
 /// Finalizers that need no prefix.
 const STANDARD_FINALIZERS: &[&str] = &["orphan", "foregroundDeletion", "kubernetes"];
 
+/// The fields of metadata as Kubernetes writes them.
+const ORDER: &[&str] = &[
+    "name",
+    "generateName",
+    "namespace",
+    "selfLink",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+    "managedFields",
+];
+
+/// Puts the fields of metadata in their order. The version, which the store gives, has its place.
+pub(crate) fn order(object: &mut Node) {
+    let Some(metadata) = object.get_mut("metadata").and_then(Node::as_map_mut) else { return };
+    if !metadata.contains_key("resourceVersion") {
+        metadata.insert("resourceVersion", "");
+    }
+    let place = |key: &str| ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len());
+    let mut entries: Vec<_> = std::mem::take(metadata).into_iter().collect();
+    entries.sort_by_key(|entry| place(&entry.key));
+    for entry in entries {
+        metadata.insert_entry(entry);
+    }
+}
+
 /// Rules for metadata of a new object.
 pub(crate) fn validate(kind: &Kind, object: &Node, faults: &mut Faults) {
     let text = |field| object.str_at(&["metadata", field]).unwrap_or_default();

@@ -58,6 +58,15 @@ pub(crate) fn subdomain(text: &str) -> Vec<String> {
     faults
 }
 
+/// A part of a path, which names of roles are.
+pub(crate) fn path_segment(text: &str) -> Vec<String> {
+    if text == "." || text == ".." {
+        return vec![format!("may not be '{text}'")];
+    }
+    let found = ['/', '%'].into_iter().filter(|&sign| text.contains(sign));
+    found.map(|sign| format!("may not contain '{sign}'")).collect()
+}
+
 /// A DNS label, which names of namespaces and containers are.
 pub(crate) fn label(text: &str) -> Vec<String> {
     let mut faults = Vec::new();

@@ -1,11 +1,12 @@
 //! Every kind that the agent serves, in the order of discovery.
 
-use super::{Kind, Subresource};
+use super::{Facts, Subresource};
 use crate::agent::api::admission as rules;
+use crate::agent::api::review;
 use crate::agent::api::table as columns;
 
 /// A namespaced kind without status, whose names are as they are in most kinds.
-const PLAIN: Kind = Kind {
+const PLAIN: Facts = Facts {
     group: "",
     version: "v1",
     kind: "",
@@ -22,14 +23,15 @@ const PLAIN: Kind = Kind {
     update_needs_version: false,
     update_creates: false,
     delete_returns_object: false,
+    review: None,
     selectable: &[],
     rules: &rules::PLAIN,
     columns: &columns::PLAIN,
 };
 
 /// Every kind.
-pub(crate) static KINDS: &[Kind] = &[
-    Kind {
+pub(super) static KINDS: &[Facts] = &[
+    Facts {
         kind: "ConfigMap",
         plural: "configmaps",
         singular: "configmap",
@@ -38,7 +40,7 @@ pub(crate) static KINDS: &[Kind] = &[
         columns: &columns::CONFIG_MAP,
         ..PLAIN
     },
-    Kind {
+    Facts {
         kind: "Event",
         plural: "events",
         singular: "event",
@@ -61,7 +63,7 @@ pub(crate) static KINDS: &[Kind] = &[
         columns: &columns::EVENT,
         ..PLAIN
     },
-    Kind {
+    Facts {
         kind: "Namespace",
         plural: "namespaces",
         singular: "namespace",
@@ -80,7 +82,7 @@ pub(crate) static KINDS: &[Kind] = &[
         columns: &columns::NAMESPACE,
         ..PLAIN
     },
-    Kind {
+    Facts {
         kind: "Node",
         plural: "nodes",
         singular: "node",
@@ -92,7 +94,7 @@ pub(crate) static KINDS: &[Kind] = &[
         columns: &columns::NODE,
         ..PLAIN
     },
-    Kind {
+    Facts {
         kind: "Pod",
         plural: "pods",
         singular: "pod",
@@ -121,7 +123,18 @@ pub(crate) static KINDS: &[Kind] = &[
         columns: &columns::POD,
         ..PLAIN
     },
-    Kind {
+    Facts {
+        kind: "ResourceQuota",
+        plural: "resourcequotas",
+        singular: "resourcequota",
+        short: &["quota"],
+        status: true,
+        delete_returns_object: true,
+        rules: &rules::RESOURCE_QUOTA,
+        columns: &columns::RESOURCE_QUOTA,
+        ..PLAIN
+    },
+    Facts {
         kind: "Secret",
         plural: "secrets",
         singular: "secret",
@@ -130,7 +143,7 @@ pub(crate) static KINDS: &[Kind] = &[
         columns: &columns::SECRET,
         ..PLAIN
     },
-    Kind {
+    Facts {
         kind: "Service",
         plural: "services",
         singular: "service",
@@ -143,17 +156,23 @@ pub(crate) static KINDS: &[Kind] = &[
         columns: &columns::SERVICE,
         ..PLAIN
     },
-    Kind {
+    Facts {
         kind: "ServiceAccount",
         plural: "serviceaccounts",
         singular: "serviceaccount",
         short: &["sa"],
         delete_returns_object: true,
+        subresources: &[Subresource {
+            name: "token",
+            group_version: Some(("authentication.k8s.io", "v1")),
+            kind: "TokenRequest",
+            verbs: &["create"],
+        }],
         rules: &rules::SERVICE_ACCOUNT,
         columns: &columns::SERVICE_ACCOUNT,
         ..PLAIN
     },
-    Kind {
+    Facts {
         group: "apps",
         kind: "Deployment",
         plural: "deployments",
@@ -167,7 +186,7 @@ pub(crate) static KINDS: &[Kind] = &[
         columns: &columns::DEPLOYMENT,
         ..PLAIN
     },
-    Kind {
+    Facts {
         group: "apps",
         kind: "ReplicaSet",
         plural: "replicasets",
@@ -182,7 +201,61 @@ pub(crate) static KINDS: &[Kind] = &[
         columns: &columns::REPLICA_SET,
         ..PLAIN
     },
-    Kind {
+    Facts {
+        group: "authentication.k8s.io",
+        kind: "SelfSubjectReview",
+        plural: "selfsubjectreviews",
+        singular: "selfsubjectreview",
+        namespaced: false,
+        review: Some(review::self_subject),
+        ..PLAIN
+    },
+    Facts {
+        group: "authentication.k8s.io",
+        kind: "TokenReview",
+        plural: "tokenreviews",
+        singular: "tokenreview",
+        namespaced: false,
+        review: Some(review::token),
+        ..PLAIN
+    },
+    Facts {
+        group: "authorization.k8s.io",
+        kind: "LocalSubjectAccessReview",
+        plural: "localsubjectaccessreviews",
+        singular: "localsubjectaccessreview",
+        namespaced: true,
+        review: Some(review::local_subject_access),
+        ..PLAIN
+    },
+    Facts {
+        group: "authorization.k8s.io",
+        kind: "SelfSubjectAccessReview",
+        plural: "selfsubjectaccessreviews",
+        singular: "selfsubjectaccessreview",
+        namespaced: false,
+        review: Some(review::self_subject_access),
+        ..PLAIN
+    },
+    Facts {
+        group: "authorization.k8s.io",
+        kind: "SelfSubjectRulesReview",
+        plural: "selfsubjectrulesreviews",
+        singular: "selfsubjectrulesreview",
+        namespaced: false,
+        review: Some(review::self_subject_rules),
+        ..PLAIN
+    },
+    Facts {
+        group: "authorization.k8s.io",
+        kind: "SubjectAccessReview",
+        plural: "subjectaccessreviews",
+        singular: "subjectaccessreview",
+        namespaced: false,
+        review: Some(review::subject_access),
+        ..PLAIN
+    },
+    Facts {
         group: "coordination.k8s.io",
         kind: "Lease",
         plural: "leases",
@@ -191,6 +264,50 @@ pub(crate) static KINDS: &[Kind] = &[
         update_creates: true,
         rules: &rules::LEASE,
         columns: &columns::LEASE,
+        ..PLAIN
+    },
+    Facts {
+        group: "rbac.authorization.k8s.io",
+        kind: "ClusterRoleBinding",
+        plural: "clusterrolebindings",
+        singular: "clusterrolebinding",
+        namespaced: false,
+        update_creates: true,
+        rules: &rules::CLUSTER_ROLE_BINDING,
+        columns: &columns::BINDING,
+        ..PLAIN
+    },
+    Facts {
+        group: "rbac.authorization.k8s.io",
+        kind: "ClusterRole",
+        plural: "clusterroles",
+        singular: "clusterrole",
+        namespaced: false,
+        update_creates: true,
+        rules: &rules::CLUSTER_ROLE,
+        columns: &columns::ROLE,
+        ..PLAIN
+    },
+    Facts {
+        group: "rbac.authorization.k8s.io",
+        kind: "RoleBinding",
+        plural: "rolebindings",
+        singular: "rolebinding",
+        namespaced: true,
+        update_creates: true,
+        rules: &rules::ROLE_BINDING,
+        columns: &columns::BINDING,
+        ..PLAIN
+    },
+    Facts {
+        group: "rbac.authorization.k8s.io",
+        kind: "Role",
+        plural: "roles",
+        singular: "role",
+        namespaced: true,
+        update_creates: true,
+        rules: &rules::ROLE,
+        columns: &columns::ROLE,
         ..PLAIN
     },
 ];

@@ -54,15 +54,15 @@ pub(crate) enum Malformed {
 /// by the number they have in their message.
 pub(crate) fn decode(body: &[u8], default: (&str, &str)) -> Result<(Node, Vec<String>), Malformed> {
     let mut envelope = Reader(body.strip_prefix(MAGIC).ok_or(Malformed::Prefix)?);
-    let (mut raw, mut api_version, mut kind) = (&[][..], String::new(), String::new());
+    let (mut raw, mut api_version, mut kind) = (&[][..], "", "");
     while let Some((number, value)) = envelope.field()? {
         match (number, value) {
             (1, Wire::Bytes(bytes)) => {
                 let mut meta = Reader(bytes);
                 while let Some((number, value)) = meta.field()? {
                     match (number, value) {
-                        (1, Wire::Bytes(bytes)) => api_version = text(bytes)?.to_owned(),
-                        (2, Wire::Bytes(bytes)) => kind = text(bytes)?.to_owned(),
+                        (1, Wire::Bytes(bytes)) => api_version = text(bytes)?,
+                        (2, Wire::Bytes(bytes)) => kind = text(bytes)?,
                         _ => {}
                     }
                 }
@@ -73,8 +73,8 @@ pub(crate) fn decode(body: &[u8], default: (&str, &str)) -> Result<(Node, Vec<St
         }
     }
     let (wanted_version, wanted_kind) = (
-        if api_version.is_empty() { default.0 } else { &api_version },
-        if kind.is_empty() { default.1 } else { &kind },
+        if api_version.is_empty() { default.0 } else { api_version },
+        if kind.is_empty() { default.1 } else { kind },
     );
     let messages = Messages::get();
     let message = messages.of(wanted_version, wanted_kind).ok_or(Malformed::Kind)?;
@@ -184,7 +184,8 @@ impl Decoder {
                     return self.fields(bytes, self.message(name)?, into);
                 }
                 let node = self.value(&field.kind, value)?;
-                if !(field.omits_zero && is_zero(&node)) && !node.is_null() {
+                let absent = node.is_null() || field.omits_zero && is_zero(&node);
+                if !absent {
                     into.insert(field.name.clone(), node);
                 }
             }

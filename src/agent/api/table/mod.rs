@@ -1,6 +1,7 @@
 //! Tables: what `kubectl get` shows, with the columns and cells of Kubernetes'
 //! `pkg/printers/internalversion/printers.go`.
 
+mod access;
 mod cell;
 mod core;
 mod pod;
@@ -11,6 +12,7 @@ use super::status::Status;
 use crate::yaml::{Map, Node};
 use jiff::Timestamp;
 
+pub(crate) use access::{BINDING, RESOURCE_QUOTA, ROLE};
 pub(crate) use core::{
     CONFIG_MAP, EVENT, LEASE, NAMESPACE, NODE, PLAIN, SECRET, SERVICE, SERVICE_ACCOUNT,
 };

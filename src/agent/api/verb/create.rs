@@ -2,11 +2,13 @@
 
 use super::Request;
 use crate::agent::api::admission::meta;
+use crate::agent::api::auth;
 use crate::agent::api::body::{self, Parsed};
 use crate::agent::api::decode;
 use crate::agent::api::fault::Faults;
 use crate::agent::api::kind::Kind;
 use crate::agent::api::query::{FieldValidation, WriteOptions, write_options};
+use crate::agent::api::quota;
 use crate::agent::api::respond::Reply;
 use crate::agent::api::status::{Cause, Status};
 use crate::agent::store::{Op, StoreError, Stored, metadata};
@@ -34,7 +36,7 @@ pub(crate) async fn create(
 }
 
 /// Decodes a body into an object of the request's kind.
-pub(super) fn decode(
+pub(crate) fn decode(
     request: &Request,
     parsed: Parsed,
     options: &WriteOptions,
@@ -52,7 +54,7 @@ pub(super) fn typed(request: &Request, mut node: Node) -> Result<(Node, Vec<Stri
     let kind = request.kind();
     let api_version = kind.api_version();
     let unfit = |why: &str| {
-        let (version, kind) = (&api_version, kind.kind);
+        let (version, kind) = (kind.version, kind.kind);
         Status::bad_request(format!(
             "{kind} in version {version:?} cannot be handled as a {kind}: {why}"
         ))
@@ -67,9 +69,9 @@ pub(super) fn typed(request: &Request, mut node: Node) -> Result<(Node, Vec<Stri
     }
     if !said_kind.is_empty() && said_kind != kind.kind {
         return Err(Status::bad_request(format!(
-            "{said_kind} in version {api_version:?} cannot be handled as a {}: the kind in the \
-             data does not match that of the request",
-            kind.kind
+            "{said_kind} in version {:?} cannot be handled as a {}: the kind in the data does not \
+             match that of the request",
+            kind.version, kind.kind
         )));
     }
     node.remove("apiVersion");
@@ -106,7 +108,7 @@ pub(super) fn judge(
         FieldValidation::Strict if !strict.is_empty() => Err(Status::bad_request(format!(
             "{0} in version {1:?} cannot be handled as a {0}: strict decoding error: {2}",
             kind.kind,
-            kind.api_version(),
+            kind.version,
             strict.join(", ")
         ))),
         FieldValidation::Warn => {
@@ -175,13 +177,17 @@ pub(super) async fn store(
         if !faults.is_empty() {
             return Err(Status::invalid(kind, &name, &faults));
         }
+        auth::check_escalation(request, &object)?;
         let key = kind.key(request.namespace(), &name);
+        // what a quota counts is counted and stored in one step
+        let _counted = quota::admit(&request.api, kind, &object).await?;
         if options.dry_run {
             if request.api.store.get(&key).is_some() {
                 return Err(Status::already_exists(kind, &name));
             }
             return Ok(Arc::new(Stored { key, object, revision: 0 }));
         }
+        meta::order(&mut object);
         match request.api.store.commit(vec![Op::Create { key, object }]).await {
             Ok(mut done) => return Ok(done.pop().expect("one operation gives one object")),
             Err(StoreError::Exists(_)) if generated && attempt < 8 => {}
@@ -197,8 +203,7 @@ fn namespace_accepts(request: &Request, name: &str) -> Result<(), Status> {
     if !kind.namespaced {
         return Ok(());
     }
-    let spaces = crate::agent::api::kind::by_plural("", "v1", "namespaces")
-        .expect("the namespace kind is in the table");
+    let spaces = crate::agent::api::kind::built_in("namespaces");
     let space = request.namespace();
     let Some(found) = request.api.store.get(&spaces.key("", space)) else {
         return Err(Status::not_found(spaces, space));

@@ -9,10 +9,12 @@ pub(super) mod update;
 pub(super) mod watch;
 
 use super::Api;
+use super::auth::Identity;
 use super::kind::Kind;
 use super::negotiate::{Accepted, Encoding, Form};
 use super::query::Query;
 use super::respond::{self, Reply};
+use super::review;
 use super::route::Target;
 use super::status::Status;
 use super::table::{self, Include};
@@ -28,12 +30,14 @@ pub(crate) struct Request {
     pub(crate) target: Target,
     pub(crate) query: Query,
     pub(crate) headers: HeaderMap,
+    /// Who asks.
+    pub(crate) user: Identity,
     pub(crate) accepted: Accepted,
 }
 
 impl Request {
-    pub(crate) fn kind(&self) -> &'static Kind {
-        self.target.kind
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.target.kind
     }
 
     pub(crate) fn namespace(&self) -> &str {
@@ -95,6 +99,11 @@ pub(crate) async fn serve(
     let sub = request.target.subresource.clone();
     let mut warnings = Vec::new();
     let mut reply = match (method.as_str(), one, sub.as_str()) {
+        ("POST", false, _) if request.kind().review.is_some() => {
+            review::answer(&request, body).await?
+        }
+        _ if request.kind().review.is_some() => return Err(Status::method_not_allowed()),
+        ("POST", true, "token") => review::token_request(&request, body).await?,
         ("GET", true, "log") => read::log(&request).await?,
         ("GET", true, "scale") => scale::get(&request)?,
         ("PUT", true, "scale") => scale::put(&request, body).await?,

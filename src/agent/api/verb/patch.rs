@@ -69,7 +69,11 @@ impl Patch {
         let wrong = |error: &dyn std::fmt::Display| {
             Status::bad_request(format!("error decoding patch: {error}"))
         };
-        let parsed = body::json_value(bytes).map_err(|error| wrong(&error))?;
+        let parsed = body::json_value(bytes).map_err(|error| {
+            let why = body::go_error(bytes, &error);
+            // only a list of operations is decoded with words of its own
+            if self == Patch::Json { wrong(&why) } else { Status::bad_request(why) }
+        })?;
         match self {
             // what is in the list is found out by carrying it out
             Patch::Json if parsed.node.as_list().is_none() => {

@@ -3,6 +3,7 @@
 use super::Request;
 use super::create;
 use crate::agent::api::admission::meta;
+use crate::agent::api::auth;
 use crate::agent::api::body;
 use crate::agent::api::fault::Faults;
 use crate::agent::api::query::{WriteOptions, write_options};
@@ -151,6 +152,8 @@ pub(super) async fn change(
         let mut new = prepare(request, &current, owned);
         let _held = request.api.allocate(kind, &mut new, Some(&current.object)).await?;
         check(request, &new, &current.object)?;
+        auth::check_escalation(request, &new)?;
+        meta::order(&mut new);
         let expect = Some(current.revision);
         let gone = metadata::is_deleted(&new)
             && new.items_at(&["metadata", "finalizers"]).is_empty()

@@ -67,7 +67,7 @@ pub(super) async fn watch(
     let now = Instant::now();
     let mut stream = Stream {
         api: Arc::clone(&request.api),
-        kind,
+        kind: Arc::clone(&request.target.kind),
         form: request.accepted.form,
         include,
         selection,
@@ -94,7 +94,7 @@ pub(super) async fn watch(
 
 struct Stream {
     api: Arc<Api>,
-    kind: &'static Kind,
+    kind: Arc<Kind>,
     form: Form,
     include: Include,
     selection: Selection,
@@ -179,7 +179,8 @@ impl Stream {
                 let head = std::mem::take(&mut self.head);
                 let objects = std::iter::once(object);
                 let (include, now) = (self.include, self.api.now());
-                let table = table::table(self.kind, version, metadata, objects, include, head, now);
+                let table =
+                    table::table(&self.kind, version, metadata, objects, include, head, now);
                 line(change, &table)
             }
         }

@@ -1,0 +1,159 @@
+//! The roles that are there from the start, as in Kubernetes'
+//! `plugin/pkg/auth/authorizer/rbac/bootstrappolicy`, for the kinds that the agent serves.
+
+use crate::agent::api::Api;
+use crate::agent::api::kind;
+use crate::agent::store::{Op, StoreError, metadata};
+use crate::yaml::Node;
+use serde_json::{Value, json};
+
+const GROUP: &str = "rbac.authorization.k8s.io";
+
+/// Makes roles and bindings that are absent. What somebody changed stays changed.
+pub(crate) async fn ensure(api: &Api) -> Result<(), StoreError> {
+    for (name, rules) in roles() {
+        create(api, "clusterroles", "ClusterRole", name, json!({ "rules": rules })).await?;
+    }
+    for (name, group) in [
+        ("cluster-admin", "system:masters"),
+        ("system:basic-user", "system:authenticated"),
+        ("system:discovery", "system:authenticated"),
+        ("system:public-info-viewer", "system:authenticated"),
+    ] {
+        let binding = json!({
+            "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": name},
+            "subjects": [{"apiGroup": GROUP, "kind": "Group", "name": group}],
+        });
+        create(api, "clusterrolebindings", "ClusterRoleBinding", name, binding).await?;
+    }
+    Ok(())
+}
+
+async fn create(
+    api: &Api,
+    plural: &str,
+    kind_name: &str,
+    name: &str,
+    body: Value,
+) -> Result<(), StoreError> {
+    let kind = kind::built_in(&format!("{plural}.{GROUP}"));
+    let key = kind.key("", name);
+    if api.store.get(&key).is_some() {
+        return Ok(());
+    }
+    let mut object = Node::from(json!({
+        "kind": kind_name,
+        "apiVersion": kind.api_version(),
+        "metadata": {"name": name, "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"}},
+    }));
+    for entry in Node::from(body).as_map().into_iter().flatten() {
+        object.set(&entry.key, entry.value.clone());
+    }
+    metadata::prepare_create(&mut object, api.now(), false);
+    match api.store.commit(vec![Op::Create { key, object }]).await {
+        Ok(_) | Err(StoreError::Exists(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn roles() -> Vec<(&'static str, Value)> {
+    let read = ["get", "list", "watch"];
+    let write = ["create", "delete", "deletecollection", "patch", "update"];
+    let rule = |groups: &[&str], resources: &[&str], verbs: &[&str]| json!({"apiGroups": groups, "resources": resources, "verbs": verbs});
+    let core = [
+        "configmaps",
+        "events",
+        "persistentvolumeclaims",
+        "pods",
+        "pods/log",
+        "pods/status",
+        "resourcequotas",
+        "resourcequotas/status",
+        "serviceaccounts",
+        "services",
+        "services/status",
+    ];
+    let apps = [
+        "deployments",
+        "deployments/scale",
+        "deployments/status",
+        "replicasets",
+        "replicasets/scale",
+        "replicasets/status",
+    ];
+    let view = vec![
+        rule(&[""], &core, &read),
+        rule(&[""], &["namespaces"], &["get", "list", "watch"]),
+        rule(&["apps"], &apps, &read),
+    ];
+    let mut edit = view.clone();
+    edit.extend([
+        rule(
+            &[""],
+            &[
+                "configmaps",
+                "persistentvolumeclaims",
+                "pods",
+                "serviceaccounts",
+                "services",
+                "events",
+            ],
+            &write,
+        ),
+        rule(&[""], &["secrets"], &[&read[..], &write].concat()),
+        rule(&[""], &["pods/attach", "pods/exec", "pods/portforward"], &["create", "get"]),
+        rule(&[""], &["pods/eviction", "serviceaccounts/token"], &["create"]),
+        rule(&[""], &["serviceaccounts"], &["impersonate"]),
+        rule(
+            &["apps"],
+            &["deployments", "deployments/scale", "replicasets", "replicasets/scale"],
+            &write,
+        ),
+        rule(&["coordination.k8s.io"], &["leases"], &[&read[..], &write].concat()),
+    ]);
+    let mut admin = edit.clone();
+    admin.extend([
+        rule(&["authorization.k8s.io"], &["localsubjectaccessreviews"], &["create"]),
+        rule(&[GROUP], &["rolebindings", "roles"], &[&read[..], &write].concat()),
+    ]);
+    vec![
+        (
+            "cluster-admin",
+            json!([
+                {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+                {"nonResourceURLs": ["*"], "verbs": ["*"]},
+            ]),
+        ),
+        ("admin", admin.into()),
+        ("edit", edit.into()),
+        ("view", view.into()),
+        (
+            "system:basic-user",
+            json!([
+                rule(
+                    &["authorization.k8s.io"],
+                    &["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
+                    &["create"],
+                ),
+                rule(&["authentication.k8s.io"], &["selfsubjectreviews"], &["create"]),
+            ]),
+        ),
+        (
+            "system:discovery",
+            json!([{
+                "nonResourceURLs": [
+                    "/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi",
+                    "/openapi/*", "/readyz", "/version", "/version/",
+                ],
+                "verbs": ["get"],
+            }]),
+        ),
+        (
+            "system:public-info-viewer",
+            json!([{
+                "nonResourceURLs": ["/healthz", "/livez", "/readyz", "/version", "/version/"],
+                "verbs": ["get"],
+            }]),
+        ),
+    ]
+}
