@@ -19,6 +19,7 @@ mod rbac;
 mod resource_quota;
 pub(crate) mod service;
 mod service_account;
+pub(crate) mod unused;
 mod workload;
 
 use super::fault::Faults;

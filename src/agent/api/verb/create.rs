@@ -32,6 +32,7 @@ pub(crate) async fn create(
         request.api.own(request.kind(), None, object, &manager, "")
     })
     .await?;
+    warnings.extend(request.unused(&stored.object));
     request.answer(StatusCode::CREATED, &stored.object)
 }
 

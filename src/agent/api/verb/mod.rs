@@ -9,6 +9,7 @@ pub(super) mod update;
 pub(super) mod watch;
 
 use super::Api;
+use super::admission;
 use super::auth::Identity;
 use super::kind::Kind;
 use super::negotiate::{Accepted, Encoding, Form};
@@ -58,6 +59,14 @@ impl Request {
             self.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
         let program = agent.unwrap_or_default().split('/').next().unwrap_or_default();
         program.chars().filter(|c| !c.is_control()).take(128).collect()
+    }
+
+    /// Warnings about what of a written object the agent does not act on.
+    pub(crate) fn unused(&self, object: &Node) -> Vec<String> {
+        match self.target.subresource.as_str() {
+            "" => admission::unused::warnings(self.kind().kind, object),
+            _ => Vec::new(),
+        }
     }
 
     /// Answers with an object, in the form that the client asked for.

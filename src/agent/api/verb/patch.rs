@@ -133,6 +133,7 @@ pub(crate) async fn patch(
     if options.validation == FieldValidation::Warn {
         warnings.extend(found.into_inner().unwrap_or_default());
     }
+    warnings.extend(request.unused(&stored.object));
     request.answer(StatusCode::OK, &stored.object)
 }
 
@@ -235,7 +236,11 @@ async fn apply(
             let made = create::store(request, node, options, |_, object| Ok(object)).await;
             match made {
                 Err(status) if status.reason == "AlreadyExists" => continue,
-                made => return request.answer(StatusCode::CREATED, &made?.object),
+                made => {
+                    let made = made?;
+                    warnings.extend(request.unused(&made.object));
+                    return request.answer(StatusCode::CREATED, &made.object);
+                }
             }
         }
         let changed = update::change(
@@ -253,7 +258,11 @@ async fn apply(
         match changed {
             // somebody deleted it meanwhile, so it is to be created
             Err(status) if status.reason == "NotFound" && part.is_empty() => {}
-            changed => return request.answer(StatusCode::OK, &changed?.object),
+            changed => {
+                let changed = changed?;
+                warnings.extend(request.unused(&changed.object));
+                return request.answer(StatusCode::OK, &changed.object);
+            }
         }
     }
 }

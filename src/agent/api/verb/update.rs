@@ -47,6 +47,7 @@ pub(crate) async fn put(
         let own =
             |request: &Request, object| request.api.own(request.kind(), None, object, &manager, "");
         let stored = create::store(request, object, &options, own).await?;
+        warnings.extend(request.unused(&stored.object));
         return request.answer(StatusCode::CREATED, &stored.object);
     }
     let said_version = object.str_at(&["metadata", "resourceVersion"]).unwrap_or_default();
@@ -86,6 +87,7 @@ pub(crate) async fn put(
         },
     )
     .await?;
+    warnings.extend(request.unused(&stored.object));
     request.answer(StatusCode::OK, &stored.object)
 }
 
