@@ -7,6 +7,7 @@ mod failures;
 mod helm;
 mod plans;
 mod refusals;
+mod running;
 mod scale;
 
 use serde_json::Value;
@@ -220,16 +221,16 @@ fn agent(folder: &Path) -> Child {
 
 /// An agent on a port. One that was there before is waited for by its port.
 fn agent_at(folder: &Path, port: &str) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
+    command.args(["agent", "run", "--no-node"]);
+    agent_of(command, folder, port)
+}
+
+/// An agent that a command starts, with its state and kubeconfig in a folder.
+fn agent_of(mut command: Command, folder: &Path, port: &str) -> Child {
     let kubeconfig = folder.join("kubeconfig");
-    let child = Command::new(env!("CARGO_BIN_EXE_wharf"))
-        .args([
-            "agent",
-            "run",
-            "--no-node",
-            "--listen",
-            &format!("127.0.0.1:{port}"),
-            "--state-dir",
-        ])
+    let child = command
+        .args(["--listen", &format!("127.0.0.1:{port}"), "--state-dir"])
         .arg(folder.join("state"))
         .arg("--kubeconfig")
         .arg(&kubeconfig)
