@@ -30,7 +30,7 @@ pub(super) fn skip(reason: &str) {
 }
 
 /// True when a program is installed.
-fn has(program: &str) -> bool {
+pub(super) fn has(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
@@ -69,6 +69,11 @@ impl Host {
         Some(host)
     }
 
+    /// The address of the registry.
+    pub(super) fn registry(&self) -> &str {
+        &self.registry
+    }
+
     /// The reference of the example image.
     pub(super) fn image(&self, tag: &str) -> String {
         format!("{}/demo:{tag}", self.registry)
@@ -87,7 +92,8 @@ impl Host {
         self.until("the API answers", || self.try_kubectl(&["get", "namespace"]).2);
     }
 
-    fn kubeconfig(&self) -> PathBuf {
+    /// The file that leads kubectl to the agent.
+    pub(super) fn kubeconfig(&self) -> PathBuf {
         self.folder.path().join("kubeconfig")
     }
 

@@ -57,7 +57,7 @@ pub(super) async fn stream(request: &Request, pod: &Node) -> Result<Reply, Statu
 }
 
 /// The container that the request names, or the only one.
-fn container(request: &Request, pod: &Node) -> Result<String, Status> {
+pub(super) fn container(request: &Request, pod: &Node) -> Result<String, Status> {
     let names = |field: &str| -> Vec<&str> {
         pod.items_at(&["spec", field]).iter().filter_map(|item| item.str_at(&["name"])).collect()
     };

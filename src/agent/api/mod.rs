@@ -26,6 +26,7 @@ mod pki;
 mod protobuf;
 mod query;
 mod quota;
+mod remote;
 mod respond;
 mod review;
 mod route;
@@ -35,6 +36,7 @@ mod status;
 mod streams;
 mod table;
 mod verb;
+mod websocket;
 
 pub use server::{Server, ServerConfig, ServerError};
 pub use streams::{

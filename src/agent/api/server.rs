@@ -19,6 +19,7 @@ use crate::base::clock::Clock;
 use crate::schema::{Schemas, openapi};
 use http::{Method, StatusCode};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::pki_types::pem::PemObject;
@@ -40,6 +41,9 @@ const CONNECTIONS: usize = 1024;
 
 /// A handshake, and the headers of a request, must be done after this time.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Parts of a Pod that are streams: whatever the client accepts, it gets what it asked for.
+const STREAMED: [&str; 3] = ["log", "exec", "attach"];
 
 /// Requests under way may go on so long when the server stops.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -251,7 +255,7 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, api: Arc<Api>, add
         .timer(TokioTimer::new())
         .max_concurrent_streams(250)
         .max_header_list_size(64 * 1024);
-    let connection = builder.serve_connection(TokioIo::new(tls), service);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(tls), service);
     tokio::pin!(connection);
     tokio::select! {
         // a client that breaks off is none of the server's business
@@ -269,7 +273,7 @@ async fn serve(
     request: http::Request<Incoming>,
     address: SocketAddr,
 ) -> Reply {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let kinds = api.kinds();
     let route = route(parts.uri.path(), &kinds);
     let user = match identify(&api, certificate.as_ref(), &parts.headers) {
@@ -304,12 +308,15 @@ async fn serve(
     if let Route::Resource(target) = route {
         let accepted = match super::negotiate::accepted(&parts.headers) {
             // the log of a container is text, whatever the client says
-            Err(status) if target.subresource != "log" => return respond::status(&status),
+            Err(status) if !STREAMED.contains(&target.subresource.as_str()) => {
+                return respond::status(&status);
+            }
             Err(_) => super::negotiate::Accepted::JSON,
             Ok(accepted) => accepted,
         };
+        let upgrade = parts.extensions.remove::<OnUpgrade>();
         let headers = parts.headers;
-        let request = Request { api, target, query, headers, user, accepted };
+        let request = Request { api, target, query, headers, user, accepted, upgrade };
         return match verb::serve(request, &parts.method, body).await {
             Ok(reply) => reply,
             Err(status) => respond::status(&status),

@@ -130,9 +130,8 @@ pub fn check_not_root(user: &User) -> Result<(), String> {
         (Some(0), _) => {
             Err("container's runAsUser breaks non-root policy (runAsUser: 0)".to_owned())
         }
-        (Some(_), _) => Ok(()),
         (None, Ok(0)) => Err("container has runAsNonRoot and image will run as root".to_owned()),
-        (None, Ok(_)) => Ok(()),
+        (Some(_), _) | (None, Ok(_)) => Ok(()),
         (None, Err(_)) if of_image.is_empty() => {
             Err("container has runAsNonRoot and image will run as root".to_owned())
         }

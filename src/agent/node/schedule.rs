@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(message, expected, "{spec}");
     }
 
-    fn affinity(expression: Value) -> Value {
+    fn affinity(expression: &Value) -> Value {
         json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
             {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}}}})
     }
@@ -242,10 +242,10 @@ mod tests {
         check(json!({}), None);
         check(json!({"nodeSelector": {"disk": "ssd"}}), None);
         check(json!({"nodeSelector": {"disk": "hdd"}}), mismatch);
-        check(affinity(json!({"key": "disk", "operator": "In", "values": ["ssd"]})), None);
-        check(affinity(json!({"key": "disk", "operator": "NotIn", "values": ["ssd"]})), mismatch);
-        check(affinity(json!({"key": "size", "operator": "Gt", "values": ["4"]})), None);
-        check(affinity(json!({"key": "gone", "operator": "Exists"})), mismatch);
+        check(affinity(&json!({"key": "disk", "operator": "In", "values": ["ssd"]})), None);
+        check(affinity(&json!({"key": "disk", "operator": "NotIn", "values": ["ssd"]})), mismatch);
+        check(affinity(&json!({"key": "size", "operator": "Gt", "values": ["4"]})), None);
+        check(affinity(&json!({"key": "gone", "operator": "Exists"})), mismatch);
         check(json!({"tolerations": []}), Some("1 node(s) had untolerated taint {only: x}"));
         let asks = |cpu: &str, memory: &str| json!({"containers": [{"resources": {"requests": {"cpu": cpu, "memory": memory}}}]});
         let taken = Some("1 node(s) didn't have free ports for the requested pod ports");

@@ -102,12 +102,21 @@ pub(super) static KINDS: &[Facts] = &[
         categories: &["all"],
         status: true,
         generation: true,
-        subresources: &[Subresource {
-            name: "log",
-            group_version: None,
-            kind: "Pod",
-            verbs: &["get"],
-        }],
+        subresources: &[
+            Subresource {
+                name: "attach",
+                group_version: None,
+                kind: "PodAttachOptions",
+                verbs: &["create", "get"],
+            },
+            Subresource {
+                name: "exec",
+                group_version: None,
+                kind: "PodExecOptions",
+                verbs: &["create", "get"],
+            },
+            Subresource { name: "log", group_version: None, kind: "Pod", verbs: &["get"] },
+        ],
         delete_returns_object: true,
         selectable: &[
             "spec.nodeName",

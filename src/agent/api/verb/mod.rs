@@ -14,6 +14,7 @@ use super::auth::Identity;
 use super::kind::Kind;
 use super::negotiate::{Accepted, Encoding, Form};
 use super::query::Query;
+use super::remote;
 use super::respond::{self, Reply};
 use super::review;
 use super::route::Target;
@@ -22,6 +23,7 @@ use super::table::{self, Include};
 use crate::yaml::Node;
 use http::{HeaderMap, Method, StatusCode};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use std::sync::Arc;
 
 /// A request for objects.
@@ -34,6 +36,8 @@ pub(crate) struct Request {
     /// Who asks.
     pub(crate) user: Identity,
     pub(crate) accepted: Accepted,
+    /// The connection itself, for protocols that begin as a request.
+    pub(crate) upgrade: Option<OnUpgrade>,
 }
 
 impl Request {
@@ -114,6 +118,7 @@ pub(crate) async fn serve(
         _ if request.kind().review.is_some() => return Err(Status::method_not_allowed()),
         ("POST", true, "token") => review::token_request(&request, body).await?,
         ("GET", true, "log") => read::log(&request).await?,
+        ("GET" | "POST", true, "exec" | "attach") => return remote::serve(request),
         ("GET", true, "scale") => scale::get(&request)?,
         ("PUT", true, "scale") => scale::put(&request, body).await?,
         ("PATCH", true, "scale") => scale::patch(&request, body).await?,
