@@ -29,9 +29,7 @@ pub(crate) fn figures() -> Vec<Figure> {
     wharf("apply");
     let diff =
         Race::new("diff: the same 500", Unit::Milliseconds, Bound::AtMost(500.0), || wharf("diff"))
-            .beside("diff --server-side", &kubectl, |tool| {
-                theirs(tool, &["diff", "--server-side", "--field-manager=wharf"])
-            })
+            .beside("diff --server-side", &kubectl, |tool| theirs(tool, &["diff", "--server-side"]))
             .run();
     vec![apply, diff]
 }

@@ -1,6 +1,6 @@
 //! An agent of its own for a measurement, in a process of its own, and what it takes of the host.
 
-use super::process::{Tool, wharf};
+use super::process::{Tool, ticks, wharf};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -72,16 +72,7 @@ impl Agent {
     /// Seconds of processor time used so far.
     #[expect(clippy::cast_precision_loss, reason = "ticks are far below 2^52")]
     pub(crate) fn used(&self) -> f64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
-        let stat = stat.expect("the agent runs");
-        // the name in parentheses may hold spaces
-        let (_, fields) = stat.rsplit_once(')').expect("proc(5)");
-        let ticks: u64 = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .map(|field| field.parse::<u64>().expect("proc(5)"))
-            .sum();
+        let ticks = ticks(&format!("/proc/{}/stat", self.child.id()), 11);
         ticks as f64 / rustix::param::clock_ticks_per_second() as f64
     }
 

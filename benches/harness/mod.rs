@@ -12,6 +12,6 @@ pub(crate) use agent::Agent;
 pub(crate) use figure::{Bound, Figure, Samples, Unit};
 pub(crate) use image::Image;
 pub(crate) use input::{deployments, megabytes};
-pub(crate) use process::{Tool, on_one_core, wall, wharf};
+pub(crate) use process::{Tool, on_one_core, processor, wall, wharf};
 pub(crate) use race::Race;
 pub(crate) use table::table;
