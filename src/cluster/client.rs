@@ -591,7 +591,12 @@ impl Client {
                     if repeatable && self.shared.reached.load(Ordering::Relaxed) =>
                 {
                     let Some(wait) = waits.next() else {
-                        return self.once(verb, what, request()).await;
+                        let last = self.once(verb, what, request()).await;
+                        if matches!(last, Err(ClusterError::Unreachable { .. })) {
+                            // whoever asks next need not wait as long to hear the same
+                            self.shared.reached.store(false, Ordering::Relaxed);
+                        }
+                        return last;
                     };
                     tokio::time::sleep(wait).await;
                 }

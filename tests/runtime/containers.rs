@@ -238,11 +238,14 @@ fn mounts_travel_as_asked() {
     });
 }
 
+/// Makes a container that cannot be started.
+type Change = dyn Fn(&mut ContainerSpec);
+
 #[test]
 fn faults_of_a_start_are_told() {
     on_a_host(|host| async move {
         host.sandbox("pod").await;
-        let attempts: [(&str, &dyn Fn(&mut ContainerSpec), &str); 7] = [
+        let attempts: [(&str, &Change, &str); 7] = [
             (
                 "absent",
                 &|spec| spec.args = vec!["nothere".to_owned()],

@@ -55,7 +55,7 @@ fn a_log_is_followed_across_files_to_the_end_of_the_container() {
         host.start(&spec).await;
         let options = LogOptions { follow: true, ..LogOptions::default() };
         let read = tokio::time::timeout(Duration::from_secs(20), text(&host, "c", options));
-        let expected: String = (1..=300).map(|n| format!("line {n}\n")).collect();
+        let expected = (1..=300).fold(String::new(), |all, n| all + &format!("line {n}\n"));
         assert_eq!(read.await.expect("it ends"), expected);
     });
 }

@@ -111,6 +111,7 @@ impl Host {
             id: id.to_owned(),
             namespace: "default".to_owned(),
             name: id.to_owned(),
+            uid: format!("{}-{id}", self.number),
             hostname: id.to_owned(),
             resolv_conf: "nameserver 10.0.0.10\n".to_owned(),
             ..SandboxSpec::default()
