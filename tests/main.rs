@@ -9,6 +9,7 @@ mod agent;
 mod api;
 mod deploy;
 mod examples;
+mod hostile;
 mod quickstart;
 mod reference;
 mod registry;

@@ -5,6 +5,7 @@ pub mod command;
 pub(crate) mod examples;
 pub mod exit;
 mod findings;
+mod guard;
 pub mod progress;
 pub mod quickstart;
 pub mod registry_args;

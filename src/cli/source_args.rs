@@ -2,6 +2,7 @@
 
 use super::command::pull::source_failure;
 use super::exit::Failure;
+use super::guard::guarded;
 use super::registry_args::{RegistryArgs, progress};
 use super::ui::Ui;
 use crate::base::diag::{Diagnostic, Diagnostics};
@@ -110,7 +111,9 @@ impl SourceArgs {
             release,
             target: self.flags.target(served)?,
         };
-        let compiled = compile::compile(&request, &sources).map_err(input)?;
+        let bytes = request.tree.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+        let compiled = guarded(ui, &self.source, bytes, || compile::compile(&request, &sources))
+            .map_err(input)?;
         super::report::warn(ui, &sources, &compiled.warnings);
         Ok((sources, compiled))
     }

@@ -207,11 +207,14 @@ fn translate(
 }
 
 fn unknown(what: &str, detail: &str, known: &[&str]) -> Diagnostic {
-    let name = detail.split_whitespace().find(|word| {
-        !matches!(
-            *word,
-            "filter" | "function" | "test" | "method" | "named" | "object" | "has" | "no"
-        )
+    let named = detail.rsplit_once("named ").map(|(_, name)| name);
+    let name = named.or_else(|| {
+        detail.split_whitespace().find(|word| {
+            !matches!(
+                *word,
+                "filter" | "function" | "test" | "method" | "named" | "object" | "has" | "no"
+            )
+        })
     });
     let name = name.unwrap_or(detail).trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
     Diagnostic::error("wharf::template::unknown_name", format!("there is no {what} `{name}`"))

@@ -4,6 +4,7 @@
 //! {{ x }}                →  {%+ do __begin(7) %}{{ x }}       which expression is being printed
 //! text                   →  <piece marker>text               where text stood
 //! {{ m(1) ~ "!" }}       →  {{ (m(1)|__text) ~ "!" }}        operators and filters see text
+//! {% set x = a ~ b %}    →  {% set x = (a ~ b)|__held %}     values do not grow without end
 //! {% set x %}…{% endset %}   +  {% set x = x|__capture %}
 //! {% filter f %}         →  {% filter __capture|f %}
 //! {% endcall %}↵         →  {% endcall %}↵↵             the line that a call printed ends
@@ -13,7 +14,7 @@
 //! else a call's result is flattened to text first. Insertions keep white-space control as it was
 //! and add no line, and [`Prepared::original`] leads offsets back.
 
-use super::marker;
+use super::{marker, shape};
 use crate::base::diag::Diagnostic;
 use crate::base::source::{FileId, Span};
 use minijinja::machinery::{Span as At, Token, tokenize};
@@ -77,6 +78,7 @@ pub(super) fn prepare(
     }
     let tokens: Result<Vec<(Token<'_>, At)>, _> = tokenize(text, false, syntax.clone()).collect();
     let Ok(tokens) = tokens else { return Ok(prepared) };
+    shape::check(&tokens, file)?;
     let mut rewriter = Rewriter {
         index,
         text,
@@ -281,8 +283,13 @@ impl<'a> Rewriter<'a> {
     }
 
     fn set(&mut self, first: usize, end: usize) {
-        if (first..end).any(|at| self.is(at, &Token::Assign)) {
+        if let Some(assign) = (first..end).find(|at| self.is(*at, &Token::Assign)) {
+            if assign + 1 == end {
+                return;
+            }
+            self.put(self.start_of(assign + 1), "(");
             self.calls(first, end, false);
+            self.put(self.end_offset(end - 1), ")|__held");
             return;
         }
         let pipe = (first..end).find(|at| self.is(*at, &Token::Pipe));
@@ -417,7 +424,8 @@ mod tests {
             "{% if x in (1, 2) and not (y) %}{% endif %}",
             "{% if x in (1, 2) and not (y) %}{% endif %}",
         );
-        check("{% set x = a[0].m(1) %}", "{% set x = (a[0].m(1)|__text) %}");
+        check("{% set x = a[0].m(1) %}", "{% set x = ((a[0].m(1)|__text))|__held %}");
+        check("{% set a, b = 1, c -%}", "{% set a, b = (1, c)|__held -%}");
         check("{{ super() }}", "{{ super() }}");
     }
 

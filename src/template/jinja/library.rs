@@ -7,7 +7,7 @@
 use super::marker::{self, Part};
 use super::trace::{self, Kept, What};
 use super::value::{self, Refusal};
-use super::{Files, instrument};
+use super::{Files, growth, instrument};
 use crate::base::diag::Diagnostic;
 use crate::base::digest::Digest;
 use crate::base::source::Span;
@@ -29,7 +29,7 @@ pub(super) fn install(env: &mut Environment<'_>, files: &Files, places: Arc<Vec<
         env.remove_filter(name);
     }
     env.remove_global("debug");
-    env.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    growth::install(env);
     env.add_function("__begin", move |id: u64| {
         let (template, expression) = ((id >> 32) as usize, (id & 0xFFFF_FFFF) as usize);
         let place = places.get(template).and_then(|list| list.get(expression));
@@ -192,11 +192,13 @@ fn charge(bytes: usize) -> Result<Value, Error> {
     if trace::charge(bytes) {
         return Ok(Value::from(true));
     }
-    Err(raise(
-        Diagnostic::error("wharf::template::output_limit", "the template prints too much")
-            .note(format!("at most {} MiB may come out of one template", super::OUTPUT >> 20))
-            .help("look for a loop that does not end"),
-    ))
+    Err(raise(output_limit()))
+}
+
+fn output_limit() -> Diagnostic {
+    Diagnostic::error("wharf::template::output_limit", "the template prints too much")
+        .note(format!("at most {} MiB may come out of one template", super::OUTPUT >> 20))
+        .help("look for a loop that does not end")
 }
 
 fn raise(fault: Diagnostic) -> Error {
@@ -226,6 +228,7 @@ fn to_node(value: &Value) -> Result<Node, Error> {
             "wharf::template::not_a_value",
             format!("a value is printed that is nested more than {} deep", value::MAX_DEPTH),
         )),
+        Refusal::Large => raise(output_limit()),
         Refusal::Invalid(message) => Error::new(ErrorKind::InvalidOperation, message),
     })
 }

@@ -14,13 +14,16 @@
 //! map, a list or a scalar, whatever its indentation. In any other place it gives text, and so do
 //! captures.
 //!
-//! Rendering is bounded in steps ([`FUEL`]) and output ([`OUTPUT`]), sees nothing but what it is
+//! Rendering is bounded in steps ([`FUEL`]), in output ([`OUTPUT`]), in what a value may grow to and
+//! in how deep an expression may be, sees nothing but what it is
 //! given, and reports a name that is not defined with the nearest one that is.
 
 mod fault;
+mod growth;
 mod instrument;
 mod library;
 mod marker;
+mod shape;
 mod trace;
 mod value;
 

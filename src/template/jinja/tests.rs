@@ -149,6 +149,15 @@ fn captures_and_filters_see_text() {
         json!({"a": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"}),
     );
     check(
+        "a: {{ 'x\\ny' | indent(width=1, first=true) }}\nb: {{ [values.labels] | join('-', attribute='app') }}",
+        json!({"a": " x\n y", "b": "web"}),
+    );
+    check(
+        "a: {{ '%3d' | format(1) }}\nb: {{ 'xy'.replace('x', 'z') }}\nc: {{ '-'.join(values.list) }}",
+        json!({"a": "  1", "b": "zy", "c": "a-b: c"}),
+    );
+    check("a: {{ [1, 2, 3] | batch(2, 0) | list }}", json!({"a": [[1, 2], [3, 0]]}));
+    check(
         "a: {{ 'q' | quote }}\nb: {{ values.gone | default('d') }}",
         json!({"a": "\"q\"", "b": "d"}),
     );
@@ -210,6 +219,7 @@ fn faults_have_codes_and_suggestions() {
             "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
             "template::failed: recursion limit exceeded",
         ),
+        ("a: {{ 'x'.center(3) }}", "template::unknown_name: there is no method `center`"),
         ("{% include 'gone.j2' %}", "template::not_found: there is no template `gone.j2`"),
         ("{{ fail('no ports') }}", "template::fail: no ports"),
         ("a: {{ required(values.none, 'set none') }}", "template::required: set none"),

@@ -70,6 +70,8 @@ pub(super) struct Trace {
     pub(super) secret: bool,
     written: usize,
     limit: usize,
+    /// Bytes, about, of all values that got a name.
+    held: usize,
 }
 
 thread_local! {
@@ -157,6 +159,14 @@ pub(super) fn charge(bytes: usize) -> bool {
     TRACE.with_borrow_mut(|trace| {
         trace.written = trace.written.saturating_add(bytes);
         trace.written <= trace.limit
+    })
+}
+
+/// Counts bytes of a value that gets a name; gives how many there were together.
+pub(super) fn hold(bytes: usize) -> usize {
+    TRACE.with_borrow_mut(|trace| {
+        trace.held = trace.held.saturating_add(bytes);
+        trace.held
     })
 }
 

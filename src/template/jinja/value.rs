@@ -19,12 +19,16 @@ const SMALL: usize = 12;
 /// How deep a value may be nested; deeper ones would use up the stack of a thread.
 pub(super) const MAX_DEPTH: usize = 128;
 
+/// About how many bytes a value takes beside its text.
+const PIECE: usize = 16;
+
 /// A map of the values.
 pub(super) struct MapValue {
     pub(super) path: FieldPath,
     pub(super) span: Span,
     entries: Vec<Item>,
     index: Option<HashMap<Str, usize, foldhash::fast::FixedState>>,
+    weight: usize,
 }
 
 /// A list of the values.
@@ -32,6 +36,7 @@ pub(super) struct ListValue {
     span: Span,
     secret: bool,
     items: Vec<(Value, Span)>,
+    weight: usize,
 }
 
 struct Item {
@@ -57,6 +62,8 @@ pub(super) enum Refusal {
     Marker,
     /// Nested too deep.
     Deep,
+    /// More than a template may print.
+    Large,
     /// The engine's own complaint.
     Invalid(String),
 }
@@ -87,8 +94,9 @@ fn convert(
             let item = |(at, item): (usize, &Node)| {
                 (convert(item, &path.index(at), hidden, secret), item.span)
             };
-            let items = items.iter().enumerate().map(item).collect();
-            Value::from_object(ListValue { span: node.span, secret: hidden, items })
+            let items: Vec<(Value, Span)> = items.iter().enumerate().map(item).collect();
+            let weight = items.iter().map(|(item, _)| known_weight(item)).sum::<usize>() + PIECE;
+            Value::from_object(ListValue { span: node.span, secret: hidden, items, weight })
         }
         Plain::Map(map) => {
             let entries: Vec<Item> = map
@@ -108,24 +116,82 @@ fn convert(
             let index = (entries.len() > SMALL).then(|| {
                 entries.iter().enumerate().map(|(at, item)| (item.key.clone(), at)).collect()
             });
-            Value::from_object(MapValue { path: path.clone(), span: node.span, entries, index })
+            let weights = entries.iter().map(|item| item.key.len() + known_weight(&item.value));
+            let weight = weights.sum::<usize>() + PIECE;
+            let (path, span) = (path.clone(), node.span);
+            Value::from_object(MapValue { path, span, entries, index, weight })
         }
     }
 }
 
-/// Converts back, with the spans that are known.
-pub(super) fn to_node(value: &Value) -> Result<Node, Refusal> {
-    back(value, 0)
+/// The weight of a scalar, or of what was converted from a node.
+fn known_weight(value: &Value) -> usize {
+    let inner = if let Some(map) = value.downcast_object_ref::<MapValue>() {
+        map.weight
+    } else if let Some(list) = value.downcast_object_ref::<ListValue>() {
+        list.weight
+    } else {
+        value.as_bytes().map_or(0, <[u8]>::len)
+    };
+    inner + PIECE
 }
 
-fn back(value: &Value, depth: usize) -> Result<Node, Refusal> {
+/// Takes off `left` about how many bytes a value would have when written out; false when there
+/// are more, or it is nested too deep. The cost is bounded by `left`, not by the value.
+pub(super) fn weigh(value: &Value, left: &mut usize) -> bool {
+    weigh_at(value, 0, left)
+}
+
+fn weigh_at(value: &Value, depth: usize, left: &mut usize) -> bool {
+    let Some(rest) = left.checked_sub(known_weight(value)) else { return false };
+    *left = rest;
+    let known = value.downcast_object_ref::<MapValue>().is_some()
+        || value.downcast_object_ref::<ListValue>().is_some();
+    let is_map = match value.kind() {
+        _ if known => return true,
+        ValueKind::Map => true,
+        ValueKind::Seq | ValueKind::Iterable => false,
+        _ => return true,
+    };
+    // lists that were added up are put together only when they are walked
+    let Some(count) = value.len() else { return true };
+    if count.saturating_mul(PIECE) > *left {
+        return false;
+    }
+    if depth > MAX_DEPTH {
+        return false;
+    }
+    let Ok(items) = value.try_iter() else { return true };
+    for item in items {
+        if !weigh_at(&item, depth + 1, left) {
+            return false;
+        }
+        if is_map
+            && let Ok(inner) = value.get_item(&item)
+            && !weigh_at(&inner, depth + 1, left)
+        {
+            return false;
+        }
+    }
+    true
+}
+
+/// Converts back, with the spans that are known.
+pub(super) fn to_node(value: &Value) -> Result<Node, Refusal> {
+    let mut left = super::OUTPUT;
+    back(value, 0, &mut left)
+}
+
+fn back(value: &Value, depth: usize, left: &mut usize) -> Result<Node, Refusal> {
     if depth > MAX_DEPTH {
         return Err(Refusal::Deep);
     }
+    let own = value.as_bytes().map_or(PIECE, |text| text.len() + PIECE);
+    *left = left.checked_sub(own).ok_or(Refusal::Large)?;
     if let Some(map) = value.downcast_object_ref::<MapValue>() {
         let mut out = Map::with_capacity(map.entries.len());
         for item in &map.entries {
-            let mut value = back(&item.value, depth + 1)?;
+            let mut value = back(&item.value, depth + 1, left)?;
             value.span = item.span;
             out.insert_entry(Entry { key: item.key.clone(), key_span: item.key_span, value });
         }
@@ -134,7 +200,7 @@ fn back(value: &Value, depth: usize) -> Result<Node, Refusal> {
     if let Some(list) = value.downcast_object_ref::<ListValue>() {
         let mut out = Vec::with_capacity(list.items.len());
         for (item, span) in &list.items {
-            let mut item = back(item, depth + 1)?;
+            let mut item = back(item, depth + 1, left)?;
             item.span = *span;
             out.push(item);
         }
@@ -161,7 +227,7 @@ fn back(value: &Value, depth: usize) -> Result<Node, Refusal> {
         ValueKind::Seq | ValueKind::Iterable => {
             let mut out = Vec::new();
             for item in value.try_iter().map_err(invalid)? {
-                out.push(back(&item, depth + 1)?);
+                out.push(back(&item, depth + 1, left)?);
             }
             Node::from(out)
         }
@@ -173,7 +239,7 @@ fn back(value: &Value, depth: usize) -> Result<Node, Refusal> {
                 if marker::is_in(&text) {
                     return Err(Refusal::Marker);
                 }
-                out.insert(text.as_str(), back(&item, depth + 1)?);
+                out.insert(text.as_str(), back(&item, depth + 1, left)?);
             }
             Node::from(out)
         }

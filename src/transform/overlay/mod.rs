@@ -34,6 +34,9 @@ use regex::Regex;
 /// The `apiVersion` of an overlay, which need not be written.
 const API_VERSION: &str = "wharf.dev/v1";
 
+/// Keys that the path of a field may have.
+const MAX_KEYS: usize = 64;
+
 const KEYS: &[&str] = &[
     "apiVersion",
     "kind",
@@ -296,14 +299,19 @@ impl Reader<'_> {
         let map = self.map(item, "an item of `fields`")?;
         self.known(map, &["path", "group", "version", "kind", "create"], &[]);
         let path = self.required(map, item, "path")?;
-        let path = self.text(path, "`path`")?;
+        let keys = self.text(path, "`path`")?;
+        if keys.split('/').count() > MAX_KEYS || keys.split('/').any(str::is_empty) {
+            let message = format!("`path` must be a path of at most {MAX_KEYS} keys, none empty");
+            self.fault(path.span, &message);
+            return None;
+        }
         let text = |key| map.get(key).and_then(Node::as_str).unwrap_or_default().into();
         let create = map.get("create").and_then(Node::as_bool).unwrap_or(false);
         Some(FieldSpec {
             group: text("group"),
             version: text("version"),
             kind: text("kind"),
-            path: path.into(),
+            path: keys.into(),
             create,
         })
     }
