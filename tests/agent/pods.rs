@@ -71,6 +71,29 @@ fn files_follow_their_config_map_all_at_once() {
 }
 
 #[test]
+fn a_pod_sees_its_own_labels_change() {
+    let Some(host) = Host::start() else { return };
+    let mut labelled = pod(
+        "seer",
+        &json!({
+            "containers": [{
+                "name": "web", "image": host.image("1"), "args": ["http"],
+                "volumeMounts": [{"name": "own", "mountPath": "/own"}],
+            }],
+            "volumes": [{"name": "own", "downwardAPI": {"items": [
+                {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}}],
+        }),
+    );
+    labelled["metadata"]["labels"] = json!({"a": "1"});
+    host.apply(&labelled);
+    let seer = host.ready("seer");
+    let read = || http(ip(&seer), 8080, "/file?path=/own/labels").expect("an answer");
+    assert_eq!(read(), "a=\"1\"");
+    host.kubectl(&["label", "pod", "seer", "b=2"]);
+    host.until("the new label is there", || read() == "a=\"1\"\nb=\"2\"");
+}
+
+#[test]
 fn a_pod_waits_for_what_it_refers_to() {
     let Some(host) = Host::start() else { return };
     host.apply(&pod(

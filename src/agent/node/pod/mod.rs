@@ -213,6 +213,8 @@ impl Worker {
     fn take(&mut self, input: Input) {
         match input {
             Input::Changed => {
+                // volumes are made of what is stored now
+                self.refresh();
                 if self.sandbox == SandboxState::Ready {
                     self.update_volumes();
                 }
