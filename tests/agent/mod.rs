@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "tests say what they skip")]
 
 mod conformance;
+mod faults;
 mod image;
 mod pods;
 mod recovery;

@@ -92,6 +92,31 @@ impl Host {
         self.until("the API answers", || self.try_kubectl(&["get", "namespace"]).2);
     }
 
+    /// The agent's process.
+    pub(super) fn agent(&self) -> u32 {
+        self.agent.id()
+    }
+
+    /// The processes of this host's pods, as the text that the kernel shows of their command lines.
+    pub(super) fn processes(&self) -> Vec<String> {
+        let group = format!("/{}/", network(self.number).bridge);
+        std::fs::read_dir("/proc")
+            .expect("processes")
+            .flatten()
+            .filter(|entry| {
+                let groups = std::fs::read_to_string(entry.path().join("cgroup"));
+                groups.is_ok_and(|groups| groups.contains(&group))
+            })
+            .filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok())
+            .filter(|command| !command.is_empty())
+            .collect()
+    }
+
+    /// Where a test may keep things; gone with the host.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The file that leads kubectl to the agent.
     pub(super) fn kubeconfig(&self) -> PathBuf {
         self.folder.path().join("kubeconfig")
