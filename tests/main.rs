@@ -10,6 +10,7 @@ mod api;
 mod deploy;
 mod examples;
 mod hostile;
+mod prerequisites;
 mod quickstart;
 mod reference;
 mod registry;

@@ -1,20 +1,10 @@
 //! The tour of `wharf quickstart`, as a user runs it: to its end, and interrupted.
 
+use crate::prerequisites::root;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
-
-/// Says why a test did not run; where everything is set up, that is a fault.
-#[expect(clippy::print_stderr, reason = "tests say on the terminal that they did not run")]
-fn may_run() -> bool {
-    if rustix::process::geteuid().is_root() {
-        return true;
-    }
-    assert!(std::env::var_os("WHARF_CI").is_none(), "must run here: containers need root");
-    eprintln!("skipped: containers need root");
-    false
-}
 
 fn quickstart(temporary: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
@@ -48,7 +38,7 @@ fn text(output: &Output) -> String {
 
 #[test]
 fn the_tour_ends_well_and_leaves_nothing() {
-    if !may_run() {
+    if !root() {
         return;
     }
     let temporary = tempfile::tempdir().expect("a folder");
@@ -78,7 +68,7 @@ fn the_tour_ends_well_and_leaves_nothing() {
 
 #[test]
 fn an_interrupted_tour_leaves_nothing() {
-    if !may_run() {
+    if !root() {
         return;
     }
     // one while it builds up, one when containers run

@@ -2,8 +2,6 @@
 //! fault that it has; what is read of it is what is rendered; and the agent's API takes what it
 //! serves the kind of.
 
-#![expect(clippy::print_stderr, reason = "tests say what they skip and count")]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use wharf::base::diag::Diagnostics;
@@ -93,12 +91,7 @@ const SERVED: &[&str] =
 
 /// The corpora, or nothing where the test has to be skipped.
 fn corpus() -> Option<PathBuf> {
-    let corpus = std::env::var_os("WHARF_CORPUS").map(PathBuf::from);
-    if corpus.is_none() {
-        assert!(std::env::var_os("WHARF_CI").is_none(), "WHARF_CORPUS is not set");
-        eprintln!("skipped: WHARF_CORPUS is not set");
-    }
-    corpus
+    crate::prerequisites::folder("WHARF_CORPUS")
 }
 
 fn manifests(corpus: &Path) -> Vec<(String, PathBuf)> {

@@ -1,19 +1,13 @@
 //! The embedded schemas: that they are what the generator writes, that opening them is cheap, and
 //! that `kubectl` understands the OpenAPI documents made of them.
 
+use crate::prerequisites::{has, skip};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use wharf::schema::{Schemas, openapi};
-
-/// Says why a test did not run; where everything is set up, that is a fault.
-#[expect(clippy::print_stderr, reason = "tests say on the terminal that they did not run")]
-fn skip(reason: &str) {
-    assert!(std::env::var_os("WHARF_CI").is_none(), "must run here: {reason}");
-    eprintln!("skipped: {reason}");
-}
 
 #[test]
 fn the_files_are_what_the_generator_writes() {
@@ -111,8 +105,8 @@ fn answer(stream: &TcpStream) -> std::io::Result<()> {
 
 #[test]
 fn kubectl_explains_from_the_openapi_documents() {
-    if Command::new("kubectl").arg("version").arg("--client").output().is_err() {
-        return skip("kubectl is not installed");
+    if !has("kubectl") {
+        return;
     }
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound");

@@ -1,7 +1,6 @@
 //! YAML against go-yaml: the rows of the vectors, and how many of them agree.
 
-#![expect(clippy::print_stderr, reason = "tests say what they skip and count")]
-
+use crate::prerequisites;
 use serde_json::Value;
 use std::path::PathBuf;
 use wharf::base::source::FileId;
@@ -10,12 +9,7 @@ use wharf::yaml::{self, Dialect, Node, Number, json};
 
 /// The folder of the corpora, or nothing where the test has to be skipped.
 fn corpus() -> Option<PathBuf> {
-    if let Some(folder) = std::env::var_os("WHARF_CORPUS") {
-        return Some(folder.into());
-    }
-    assert!(std::env::var_os("WHARF_CI").is_none(), "WHARF_CORPUS is not set");
-    eprintln!("skipped: WHARF_CORPUS is not set");
-    None
+    prerequisites::folder("WHARF_CORPUS")
 }
 
 fn rows(corpus: &std::path::Path, name: &str) -> Vec<Value> {

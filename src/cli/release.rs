@@ -335,21 +335,16 @@ impl Signals {
 
 /// Says what came of an apply or a rollback.
 pub fn say_outcome(ui: &Ui, name: &str, outcome: &Outcome) {
-    let counts = outcome.counts;
-    let parts: Vec<String> = [
-        (counts.create, "created"),
-        (counts.update, "updated"),
-        (counts.recreate, "made anew"),
-        (counts.delete, "deleted"),
-        (counts.keep, "let go of but kept"),
-        (counts.unchanged, "unchanged"),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, word)| format!("{count} {word}"))
-    .collect();
-    let text = match (outcome.changed, parts.is_empty()) {
-        (true, false) => parts.join(", "),
+    let told = outcome.counts.told(|key| match key {
+        "create" => "created",
+        "update" => "updated",
+        "recreate" => "made anew",
+        "delete" => "deleted",
+        "keep" => "let go of but kept",
+        key => key,
+    });
+    let text = match (outcome.changed, told.is_empty()) {
+        (true, false) => told,
         (true, true) => "no objects".to_owned(),
         (false, _) => "nothing changed".to_owned(),
     };

@@ -136,6 +136,39 @@ pub struct Counts {
     pub keep: usize,
 }
 
+impl Counts {
+    /// Each count with its key, in the order in which they are told.
+    #[must_use]
+    pub fn each(&self) -> [(&'static str, usize); 6] {
+        [
+            ("create", self.create),
+            ("update", self.update),
+            ("recreate", self.recreate),
+            ("delete", self.delete),
+            ("keep", self.keep),
+            ("unchanged", self.unchanged),
+        ]
+    }
+
+    /// The counts that are not zero, each followed by what `word` calls its key; empty when all are.
+    #[must_use]
+    pub fn told(&self, word: impl Fn(&'static str) -> &'static str) -> String {
+        let told = self.each().into_iter().filter(|(_, count)| *count > 0);
+        let told: Vec<_> = told.map(|(key, count)| format!("{count} {}", word(key))).collect();
+        told.join(", ")
+    }
+
+    /// The counts as a map.
+    #[must_use]
+    pub fn to_node(&self) -> Node {
+        let mut node = Node::map();
+        for (key, count) in self.each() {
+            node.set(key, i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        node
+    }
+}
+
 /// What has to be done, in order.
 #[derive(Clone, Default, Debug)]
 pub struct Plan {

@@ -45,20 +45,15 @@ pub fn render(plan: &Plan, schemas: &Schemas, format: Format, paint: Paint) -> S
 /// `2 to create, 1 to update, 1 to delete, 5 unchanged`.
 #[must_use]
 pub fn summary(plan: &Plan) -> String {
-    let counts = plan.counts();
-    let parts: Vec<String> = [
-        (counts.create, "to create"),
-        (counts.update, "to update"),
-        (counts.recreate, "to recreate"),
-        (counts.delete, "to delete"),
-        (counts.keep, "let go of but kept"),
-        (counts.unchanged, "unchanged"),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, word)| format!("{count} {word}"))
-    .collect();
-    if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
+    let told = plan.counts().told(|key| match key {
+        "create" => "to create",
+        "update" => "to update",
+        "recreate" => "to recreate",
+        "delete" => "to delete",
+        "keep" => "let go of but kept",
+        key => key,
+    });
+    if told.is_empty() { "nothing to do".to_owned() } else { told }
 }
 
 fn unified(plan: &Plan, schemas: &Schemas, paint: Paint) -> String {
@@ -116,18 +111,8 @@ pub(super) fn heading(action: &Action) -> String {
 }
 
 fn json(plan: &Plan, schemas: &Schemas) -> String {
-    let counts = plan.counts();
     let mut root = Node::map();
-    for (key, count) in [
-        ("create", counts.create),
-        ("update", counts.update),
-        ("recreate", counts.recreate),
-        ("delete", counts.delete),
-        ("keep", counts.keep),
-        ("unchanged", counts.unchanged),
-    ] {
-        root.set_at(&["summary", key], i64::try_from(count).unwrap_or(i64::MAX));
-    }
+    root.set("summary", plan.counts().to_node());
     let actions = plan.actions.iter().filter(|action| action.change != Change::Unchanged);
     let changes = actions.map(|action| {
         let mut node = Node::map();

@@ -3,8 +3,9 @@
 //! `tests/conformance/node.txt` names the scenarios that pass; one that falls back fails here. The
 //! scenarios are not part of this repository: `WHARF_SHARED` names the folder with them.
 
-use super::support::{Host, skip};
-use std::path::{Path, PathBuf};
+use super::support::Host;
+use crate::prerequisites;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// What making the images of the scenarios takes.
@@ -18,19 +19,15 @@ exec kubectl "$@"
 
 #[test]
 fn the_node_does_what_kubernetes_tests_of_nodes() {
-    let Some(shared) = std::env::var_os("WHARF_SHARED") else {
-        skip("WHARF_SHARED is not set");
-        return;
-    };
-    if let Some(missing) = TOOLS.iter().find(|tool| !super::support::has(tool)) {
-        skip(&format!("{missing} is not installed"));
+    let Some(shared) = prerequisites::folder("WHARF_SHARED") else { return };
+    if !TOOLS.iter().all(|tool| prerequisites::has(tool)) {
         return;
     }
     let list = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/node.txt");
     let list = std::fs::read_to_string(list).expect("the list is there");
     let listed: Vec<&str> = list.lines().filter(|line| !line.is_empty()).collect();
     let Some(host) = Host::start() else { return };
-    let folder = Path::new(&shared).join("conformance/node");
+    let folder = shared.join("conformance/node");
     let made = Command::new("bash")
         .arg(folder.join("images/make-images"))
         .arg(host.registry())

@@ -1,5 +1,4 @@
 //! The agent as a whole: pods that really run, behind real addresses. Needs root and kubectl.
-#![expect(clippy::print_stderr, reason = "tests say what they skip")]
 
 mod conformance;
 mod faults;

@@ -1,6 +1,7 @@
 //! An agent of its own for each test: state, bridge, addresses, port; and nothing stays behind.
 
 use super::image;
+use crate::prerequisites::{has, root, skip};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -23,27 +24,10 @@ pub(super) struct Host {
     threads: tokio::runtime::Runtime,
 }
 
-/// Says that a test cannot run; where everything is set up, that is a failure.
-pub(super) fn skip(reason: &str) {
-    assert!(std::env::var_os("WHARF_CI").is_none(), "cannot be skipped here: {reason}");
-    eprintln!("skipped: {reason}");
-}
-
-/// True when a program is installed.
-pub(super) fn has(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
-}
-
 impl Host {
     /// Starts a registry and an agent; nothing where that cannot be.
     pub(super) fn start() -> Option<Host> {
-        if !rustix::process::geteuid().is_root() {
-            skip("containers need root");
-            return None;
-        }
-        if !has("kubectl") {
-            skip("kubectl is not installed");
+        if !root() || !has("kubectl") {
             return None;
         }
         if !image::can_be_made() {

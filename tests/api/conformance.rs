@@ -3,20 +3,18 @@
 //! `tests/conformance/{api,cli}.txt` name the scenarios that pass; one that falls back fails here.
 //! The recordings are not part of this repository: `WHARF_SHARED` names the folder with them.
 
+use crate::prerequisites::{folder, has};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Runs the listed scenarios of a suite and gives what is said of those that failed.
 fn failures(suite: &str, listed: &BTreeSet<&str>) -> Vec<String> {
-    let Some(shared) = std::env::var_os("WHARF_SHARED") else {
-        super::skip("WHARF_SHARED is not set");
-        return Vec::new();
-    };
-    if !super::has("python3") || !super::has("kubectl") {
+    let Some(shared) = folder("WHARF_SHARED") else { return Vec::new() };
+    if !has("python3") || !has("kubectl") {
         return Vec::new();
     }
-    let folder = Path::new(&shared).join("conformance").join(suite);
+    let folder = shared.join("conformance").join(suite);
     let agent = super::Agent::start();
     let only: Vec<String> = listed.iter().map(|name| escape(name)).collect();
     let mut command = Command::new("python3");

@@ -1,28 +1,12 @@
 //! The agent's API without a node: real HTTPS, kubectl, restarts, recorded scenarios.
-#![expect(clippy::print_stderr, reason = "tests say what they skip")]
 
 mod conformance;
 mod objects;
 
+use crate::prerequisites::has;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// Says that a test cannot run; where everything is set up, that is a failure.
-fn skip(reason: &str) {
-    assert!(std::env::var_os("WHARF_CI").is_none(), "cannot be skipped here: {reason}");
-    eprintln!("skipped: {reason}");
-}
-
-/// True when a program is installed; else the test is to be skipped.
-fn has(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    if !found {
-        skip(&format!("{program} is not installed"));
-    }
-    found
-}
 
 /// An agent in a process of its own, killed when it is dropped.
 struct Agent {

@@ -1,6 +1,7 @@
 //! Helm and wharf on the same releases.
 
-use super::{Host, PAIR, Run, has, run, skip};
+use super::{Host, PAIR, Run, has, run};
+use crate::prerequisites::folder;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use wharf::cluster::ClusterError;
@@ -8,11 +9,7 @@ use wharf::yaml::Node;
 
 /// A folder beside the project with records that Helm wrote, and charts.
 fn fixtures() -> Option<PathBuf> {
-    let Some(shared) = std::env::var_os("WHARF_SHARED") else {
-        skip("WHARF_SHARED names no folder with Helm's records");
-        return None;
-    };
-    Some(Path::new(&shared).join("fixtures/helm-releases"))
+    Some(folder("WHARF_SHARED")?.join("fixtures/helm-releases"))
 }
 
 fn helm(host: &Host, args: &[&str]) -> Run {

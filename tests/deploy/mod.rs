@@ -1,5 +1,4 @@
 //! Releases from end to end: the binary against an agent in a process of its own.
-#![expect(clippy::print_stderr, reason = "tests say what they skip")]
 
 mod commands;
 mod diffs;
@@ -10,27 +9,12 @@ mod refusals;
 mod running;
 mod scale;
 
+use crate::prerequisites::has;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use wharf::cluster::{Client, ConnectOptions};
-
-/// Says that a test cannot run; where everything is set up, that is a failure.
-fn skip(reason: &str) {
-    assert!(std::env::var_os("WHARF_CI").is_none(), "cannot be skipped here: {reason}");
-    eprintln!("skipped: {reason}");
-}
-
-/// True when a program is installed; else the test is to be skipped.
-fn has(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    if !found {
-        skip(&format!("{program} is not installed"));
-    }
-    found
-}
 
 /// A ConfigMap and a Secret.
 const PAIR: &str = "apiVersion: v1

@@ -1,6 +1,7 @@
 //! Real containers: what becomes ready, and why something does not. Needs root and a static busybox.
 
-use super::{Host, scale, skip};
+use super::{Host, scale};
+use crate::prerequisites::skip;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::Path;

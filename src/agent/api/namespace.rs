@@ -135,7 +135,8 @@ async fn empty(api: &Api, name: &str) -> Result<bool, StoreError> {
     }
 }
 
-/// Deletes or marks the objects of a resource; the number of those that stay for now.
+/// Deletes or marks the objects of a resource; the number of those that wait for a finalizer or a
+/// node.
 async fn clear(api: &Api, resource: &Resource, namespace: &str) -> Result<usize, StoreError> {
     let store: &Store = &api.store;
     let (objects, _) = store.list(resource, Some(namespace));

@@ -16,7 +16,7 @@ use tokio::sync::MutexGuard;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Core resources that a quota counts by their plain name.
-const COUNTED: &[&str] = &[
+pub(super) const COUNTED: &[&str] = &[
     "configmaps",
     "persistentvolumeclaims",
     "pods",

@@ -179,17 +179,7 @@ fn finish(document: &mut Node, outcome: &Outcome) {
     document.set("status", "deployed");
     document.set("revision", outcome.revision);
     document.set("changed", outcome.changed);
-    let counts = outcome.counts;
-    for (key, count) in [
-        ("create", counts.create),
-        ("update", counts.update),
-        ("recreate", counts.recreate),
-        ("delete", counts.delete),
-        ("keep", counts.keep),
-        ("unchanged", counts.unchanged),
-    ] {
-        document.set_at(&["summary", key], i64::try_from(count).unwrap_or(i64::MAX));
-    }
+    document.set("summary", outcome.counts.to_node());
     if let Some(notes) = &outcome.notes {
         document.set("notes", notes.as_str());
     }

@@ -2,6 +2,7 @@
 
 use super::{PLAIN_RULES, Rules, name};
 use crate::agent::api::fault::Faults;
+use crate::agent::api::quota::COUNTED;
 use crate::object::quantity::Quantity;
 use crate::yaml::Node;
 
@@ -19,18 +20,6 @@ const AMOUNTS: &[&str] = &[
     "requests.ephemeral-storage",
     "requests.memory",
     "requests.storage",
-];
-
-const COUNTS: &[&str] = &[
-    "configmaps",
-    "persistentvolumeclaims",
-    "pods",
-    "replicationcontrollers",
-    "resourcequotas",
-    "secrets",
-    "services",
-    "services.loadbalancers",
-    "services.nodeports",
 ];
 
 const SCOPES: &[&str] = &[
@@ -61,7 +50,7 @@ fn validate(quota: &Node, faults: &mut Faults) {
         for fault in wrong {
             faults.invalid(path.clone(), key, fault);
         }
-        if !qualified && !AMOUNTS.contains(&key) && !COUNTS.contains(&key) {
+        if !qualified && !AMOUNTS.contains(&key) && !counts(key) {
             if key != "storage" {
                 let rule = "must be a standard resource type or fully qualified";
                 faults.invalid(path.clone(), key, rule);
@@ -73,7 +62,7 @@ fn validate(quota: &Node, faults: &mut Faults) {
         if amount.milli() < 0 {
             faults.invalid(path.clone(), shown.clone(), "must be greater than or equal to 0");
         }
-        if (COUNTS.contains(&key) || key.starts_with("count/")) && amount.milli() % 1000 != 0 {
+        if (counts(key) || key.starts_with("count/")) && amount.milli() % 1000 != 0 {
             faults.invalid(path, shown, "must be an integer");
         }
     }
@@ -82,4 +71,9 @@ fn validate(quota: &Node, faults: &mut Faults) {
     if !scopes.iter().all(known) {
         faults.invalid("spec.scopes", scopes.to_vec(), "unsupported scope");
     }
+}
+
+/// True when a quota counts whole objects under the key.
+fn counts(key: &str) -> bool {
+    COUNTED.contains(&key) || matches!(key, "services.loadbalancers" | "services.nodeports")
 }

@@ -39,7 +39,7 @@ pub struct PullOptions {
 
 impl ImageStore {
     /// Pulls an image for this host's platform, or finds that it is here already: the registry is
-    /// asked what the name stands for now.
+    /// asked what the name stands for.
     ///
     /// # Errors
     /// When the registry fails, or the image is not what it claims to be.
