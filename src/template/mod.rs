@@ -2,4 +2,5 @@
 //!
 //! An engine knows nothing of packages; it is given texts with names, and values.
 
+pub mod gotmpl;
 pub mod jinja;

@@ -1,0 +1,23 @@
+//! The functions that charts can call, by subject: sprig's and Helm's, beside Go's own.
+
+use super::function::Function;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// All of them.
+static TABLES: &[&[Function]] = &[];
+
+static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
+    TABLES.iter().flat_map(|table| table.iter()).map(|function| (function.name, function)).collect()
+});
+
+/// The function of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Function> {
+    BY_NAME.get(name).copied()
+}
+
+/// The names of all functions, to suggest one from.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    BY_NAME.keys().copied()
+}

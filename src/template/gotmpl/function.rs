@@ -1,0 +1,147 @@
+//! What templates can call: a signature that the engine checks as Go's reflection does, and a body
+//! that gets arguments of just these types.
+
+use super::go_type::Type;
+use super::value::{Map, Text, Value};
+use super::world::World;
+use std::fmt;
+
+/// A function or a method.
+pub struct Function {
+    /// Its name in templates.
+    pub name: &'static str,
+    /// The types of its parameters; of the repeated one, if it is variadic, the type of one.
+    pub params: &'static [&'static Type],
+    /// True when the last parameter takes any number of arguments.
+    pub variadic: bool,
+    /// What it does.
+    pub body: Body,
+}
+
+/// The body of a function. Its arguments have the types of the signature: nil is
+/// [`Value::NilOf`] where the parameter is a map, a list or a pointer, and [`Value::Nil`] where it
+/// is an interface.
+pub type Body = fn(&mut Call<'_>) -> Result<Value, Failure>;
+
+impl Function {
+    /// A function with a fixed number of parameters.
+    #[must_use]
+    pub const fn new(name: &'static str, params: &'static [&'static Type], body: Body) -> Function {
+        Function { name, params, variadic: false, body }
+    }
+
+    /// A function whose last parameter takes any number of arguments.
+    #[must_use]
+    pub const fn variadic(
+        name: &'static str,
+        params: &'static [&'static Type],
+        body: Body,
+    ) -> Function {
+        Function { name, params, variadic: true, body }
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "func {}", self.name)
+    }
+}
+
+/// One call: its arguments, and what a function may reach.
+pub struct Call<'a> {
+    /// The arguments.
+    pub args: &'a [Value],
+    /// Clock, chance, and what else is outside of the templates.
+    pub world: &'a World,
+    /// The other templates.
+    pub templates: &'a mut dyn Templates,
+}
+
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.args).finish()
+    }
+}
+
+/// The templates around a call.
+pub trait Templates {
+    /// Renders the template of that name.
+    ///
+    /// # Errors
+    /// When there is none, it fails, or templates are nested too deep.
+    fn include(&mut self, name: &Text, data: &Value) -> Result<Text, Failure>;
+
+    /// Renders a text as a template that can use all the others.
+    ///
+    /// # Errors
+    /// When it cannot be parsed, or fails.
+    fn tpl(&mut self, text: &Text, data: &Value) -> Result<Text, Failure>;
+
+    /// Takes fuel for work that grows with its arguments: about one for each value or 64 bytes.
+    ///
+    /// # Errors
+    /// When there is none left.
+    fn spend(&mut self, fuel: usize) -> Result<(), Failure>;
+}
+
+impl Call<'_> {
+    /// The text at a parameter of type `string`.
+    ///
+    /// # Panics
+    /// When the signature says otherwise.
+    #[must_use]
+    pub fn text(&self, index: usize) -> &Text {
+        match &self.args[index] {
+            Value::Text(text) => text,
+            other => panic!("argument {index} is a string by its signature, not {other:?}"),
+        }
+    }
+
+    /// The integer at a parameter of an integer type.
+    ///
+    /// # Panics
+    /// When the signature says otherwise.
+    #[must_use]
+    pub fn int(&self, index: usize) -> i64 {
+        match &self.args[index] {
+            Value::Int(int, _) => *int,
+            other => panic!("argument {index} is an integer by its signature, not {other:?}"),
+        }
+    }
+
+    /// The map at a parameter of a map type; nothing when it is nil.
+    ///
+    /// # Panics
+    /// When the signature says otherwise.
+    #[must_use]
+    pub fn map(&self, index: usize) -> Option<&Map> {
+        match &self.args[index] {
+            Value::Map(map) => Some(map),
+            Value::NilOf(_) => None,
+            other => panic!("argument {index} is a map by its signature, not {other:?}"),
+        }
+    }
+}
+
+/// Why a call failed: an error that a Go function would have returned, or a panic in it, which
+/// templates tell in the same way.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Go's text.
+    pub message: Text,
+    /// The failure of a template that the function rendered, for `include` and `tpl`.
+    pub inside: Option<Box<super::error::ExecError>>,
+}
+
+impl Failure {
+    /// A failure with Go's text.
+    pub fn new(message: impl Into<Text>) -> Failure {
+        Failure { message: message.into(), inside: None }
+    }
+}
+
+impl<T: Into<Text>> From<T> for Failure {
+    fn from(message: T) -> Failure {
+        Failure::new(message)
+    }
+}

@@ -1,0 +1,20 @@
+//! Go's template language with the functions of Helm charts.
+//!
+//! ```text
+//! text -> lex -> parse -> Set of templates -> exec(data) -> text + line map
+//! ```
+//!
+//! The behaviour is that of Go's `text/template`, of sprig and of Helm's own engine, in outputs and
+//! in the texts of errors. It knows templates and values, no charts.
+
+pub mod error;
+pub mod funcs;
+pub mod function;
+pub mod go_type;
+pub mod value;
+pub mod world;
+
+pub use error::{ExecError, ParseError, Place};
+pub use function::{Call, Failure, Function};
+pub use value::{List, Map, Object, Text, Value};
+pub use world::World;

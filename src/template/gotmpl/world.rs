@@ -1,0 +1,46 @@
+//! What templates may see of the outside: nothing, unless it is given here.
+
+use super::value::Value;
+use std::cell::RefCell;
+
+/// The outside of a render.
+pub struct World {
+    /// The time that `now` gives, in nanoseconds since 1970.
+    pub now: i64,
+    /// Name of the time zone of dates without one of their own.
+    pub zone: String,
+    /// Where randomness comes from.
+    pub random: RefCell<Box<dyn Random>>,
+    /// Answers `lookup`; without it every lookup finds nothing.
+    pub cluster: Option<Box<dyn Lookup>>,
+    /// Answers `getHostByName`; without it the answer is empty.
+    pub resolve: Option<fn(&str) -> String>,
+}
+
+/// A source of random bytes.
+pub trait Random {
+    /// Fills the buffer.
+    fn fill(&mut self, bytes: &mut [u8]);
+}
+
+/// Objects of a cluster.
+pub trait Lookup {
+    /// An object, or the list of all of its kind when `name` is empty; an empty map when there is
+    /// none.
+    ///
+    /// # Errors
+    /// A text that says why the cluster gave no answer.
+    fn lookup(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Value, String>;
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("now", &self.now).field("zone", &self.zone).finish()
+    }
+}
