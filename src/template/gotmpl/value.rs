@@ -166,11 +166,9 @@ impl std::ops::Deref for List {
 
 /// A map. Clones are the same map: what one changes, all see.
 #[derive(Clone)]
-pub struct Map(Rc<Shared>);
-
-struct Shared {
+pub struct Map {
+    entries: Rc<RefCell<Entries>>,
     of: &'static Type,
-    entries: RefCell<BTreeMap<Text, Value>>,
 }
 
 /// The entries of a map, in the order of their keys' bytes.
@@ -180,7 +178,7 @@ impl Map {
     /// A map of the given type, such as [`go_type::ANY_MAP`].
     #[must_use]
     pub fn new(of: &'static Type, entries: Entries) -> Map {
-        Map(Rc::new(Shared { of, entries: RefCell::new(entries) }))
+        Map { entries: Rc::new(RefCell::new(entries)), of }
     }
 
     /// A `map[string]interface {}`.
@@ -192,19 +190,25 @@ impl Map {
     /// Its type.
     #[must_use]
     pub fn go_type(&self) -> &'static Type {
-        self.0.of
+        self.of
+    }
+
+    /// The same map under another type, as a conversion in Go gives it.
+    #[must_use]
+    pub fn typed(&self, of: &'static Type) -> Map {
+        Map { entries: self.entries.clone(), of }
     }
 
     /// Its entries, to be read. They must not be held while anything of a template runs.
     #[must_use]
     pub fn entries(&self) -> Ref<'_, Entries> {
-        self.0.entries.borrow()
+        self.entries.borrow()
     }
 
     /// Its entries, to be changed. They must not be held while anything of a template runs.
     #[must_use]
     pub fn entries_mut(&self) -> RefMut<'_, Entries> {
-        self.0.entries.borrow_mut()
+        self.entries.borrow_mut()
     }
 
     /// The value of a key.
@@ -221,13 +225,13 @@ impl Map {
     /// True when both are the same map, not only equal ones.
     #[must_use]
     pub fn is(&self, other: &Map) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        Rc::ptr_eq(&self.entries, &other.entries)
     }
 }
 
 impl fmt::Debug for Map {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:?}", self.0.of, self.entries())
+        write!(f, "{}{:?}", self.of, self.entries())
     }
 }
 
@@ -312,7 +316,7 @@ impl Value {
             Value::Text(_) => &go_type::STRING,
             Value::Bytes(_) => &go_type::BYTES,
             Value::List(list) => list.of,
-            Value::Map(map) => map.0.of,
+            Value::Map(map) => map.of,
             Value::Object(object) => object.go_type(),
             Value::Function(..) => &go_type::FUNC,
         })
