@@ -2,6 +2,7 @@
 //! of errors.
 
 use super::function::Function;
+use super::value::Text;
 use std::fmt;
 
 /// The kinds of Go's types (package `reflect`) that a template can meet.
@@ -132,19 +133,21 @@ pub struct Type {
     pub elem: Option<&'static Type>,
     /// Its methods by name; the receiver is their first argument.
     pub method: fn(&str) -> Option<&'static Function>,
+    /// What the `String` method of an integer type gives; an object says it itself.
+    pub text: Option<fn(i64) -> Text>,
 }
 
 impl Type {
     /// A type without methods.
     #[must_use]
     pub const fn plain(name: &'static str, kind: Kind) -> Type {
-        Type { name, kind, elem: None, method: no_method }
+        Type { name, kind, elem: None, method: no_method, text: None }
     }
 
     /// A type that holds others.
     #[must_use]
     pub const fn of(name: &'static str, kind: Kind, elem: &'static Type) -> Type {
-        Type { name, kind, elem: Some(elem), method: no_method }
+        Type { name, kind, elem: Some(elem), method: no_method, text: None }
     }
 }
 

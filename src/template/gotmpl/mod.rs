@@ -8,6 +8,7 @@
 //! in the texts of errors. It knows templates and values, no charts.
 
 pub mod error;
+pub mod fmt;
 pub mod funcs;
 pub mod function;
 pub mod go_type;

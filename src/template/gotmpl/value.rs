@@ -250,6 +250,11 @@ pub trait Object: fmt::Debug + Any {
         self.fields().into_iter().find(|(field, _)| *field == name).map(|(_, value)| value)
     }
 
+    /// All its fields, those that are not exported too, which only printing shows.
+    fn printed_fields(&self) -> Vec<(&'static str, Value)> {
+        self.fields()
+    }
+
     /// What its `Error` or `String` method gives, which is what gets printed.
     fn text(&self) -> Option<Text> {
         None
