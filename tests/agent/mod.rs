@@ -7,3 +7,5 @@ mod pods;
 mod recovery;
 mod services;
 mod support;
+
+pub(crate) use support::http;

@@ -196,7 +196,7 @@ pub(super) fn condition(object: &Value, kind: &str) -> bool {
 }
 
 /// GETs a path and gives the body; an error when there is no whole answer of status 200.
-pub(super) fn http(address: &str, port: u16, path: &str) -> Result<String, String> {
+pub(crate) fn http(address: &str, port: u16, path: &str) -> Result<String, String> {
     let address: SocketAddr = format!("{address}:{port}").parse().map_err(|e| format!("{e}"))?;
     let patience = Duration::from_secs(5);
     let exchange = || -> std::io::Result<String> {

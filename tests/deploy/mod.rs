@@ -4,12 +4,14 @@ mod commands;
 mod diffs;
 mod failures;
 mod helm;
+mod node;
 mod plans;
 mod refusals;
 mod running;
 mod scale;
 
 use crate::prerequisites::has;
+pub(crate) use node::{Node, image};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -38,10 +40,10 @@ spec:
 
 /// What a command came to.
 #[derive(Debug)]
-struct Run {
+pub(crate) struct Run {
     code: Option<i32>,
-    out: String,
-    err: String,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Run {
@@ -63,7 +65,7 @@ impl Run {
     }
 
     #[track_caller]
-    fn fine(&self) -> &Run {
+    pub(crate) fn fine(&self) -> &Run {
         assert_eq!(self.code, Some(0), "{self:#?}");
         self
     }
@@ -76,7 +78,7 @@ impl Run {
 }
 
 /// An agent, a folder for files, and the means to run commands against it.
-struct Host {
+pub(crate) struct Host {
     folder: tempfile::TempDir,
     agent: Child,
 }
@@ -88,12 +90,12 @@ impl Host {
         Host { folder, agent }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes a file into the folder, which is where commands run.
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("a folder");
         std::fs::write(path, text).expect("a file");
@@ -112,7 +114,7 @@ impl Host {
     }
 
     /// Runs a command. Times and the agent's port are replaced in what it prints.
-    fn run(&self, args: &[&str]) -> Run {
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
         run(self.command(args))
     }
 
@@ -125,7 +127,7 @@ impl Host {
     }
 
     /// Starts a command and does not wait for it.
-    fn spawn(&self, args: &[&str]) -> Child {
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
         let mut command = self.command(args);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
     }
@@ -140,7 +142,7 @@ impl Host {
         run(command)
     }
 
-    async fn client(&self, namespace: &str) -> Client {
+    pub(crate) async fn client(&self, namespace: &str) -> Client {
         let options = ConnectOptions {
             kubeconfig: Some(self.path("kubeconfig")),
             namespace: Some(namespace.to_owned()),

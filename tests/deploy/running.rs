@@ -1,101 +1,11 @@
 //! Real containers: what becomes ready, and why something does not. Needs root and a static busybox.
 
-use super::{Host, scale};
+use super::node::{Node, image};
 use crate::prerequisites::skip;
-use serde_json::json;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
-use std::time::{Duration, Instant};
-use wharf::agent::node::NodeConfig;
-use wharf::agent::runtime::{NetworkConfig, Subnet};
-use wharf::agent::{Agent, AgentConfig};
-use wharf::base::tar::{BLOCK, program_header};
-use wharf::oci::layout::Layout;
-use wharf::oci::{Descriptor, Platform};
+use std::time::Instant;
 
 const BUSYBOX: &str = "/bin/busybox";
-const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-const BRIDGE: &str = "whdeploy0";
-const PODS: &str = "10.247.0.0/17";
-const SERVICES: &str = "10.247.128.0/17";
-
-/// A host whose agent runs containers; everything of it is taken away when it is dropped.
-struct Node {
-    host: Host,
-}
-
-impl Node {
-    fn start() -> Option<Node> {
-        if !rustix::process::geteuid().is_root() {
-            skip("containers need root");
-            return None;
-        }
-        if !Path::new(BUSYBOX).exists() {
-            skip("/bin/busybox is not there");
-            return None;
-        }
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
-        command.args(["agent", "run", "--bridge", BRIDGE, "--pod-subnet", PODS]);
-        command.args(["--service-subnet", SERVICES, "--run-dir"]).arg(folder.path().join("run"));
-        let agent = super::agent_of(command, folder.path(), "0");
-        Some(Node { host: Host { folder, agent } })
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.host.agent.kill();
-        let _ = self.host.agent.wait();
-        let subnet = |text: &str| -> Subnet { text.parse().expect("a subnet") };
-        let node = NodeConfig {
-            name: None,
-            state_dir: self.host.path("state"),
-            run_dir: self.host.path("run"),
-            network: NetworkConfig {
-                table: BRIDGE.to_owned(),
-                bridge: BRIDGE.to_owned(),
-                pod_subnet: subnet(PODS),
-                service_subnet: Some(subnet(SERVICES)),
-            },
-        };
-        let config = AgentConfig {
-            state: self.host.path("state"),
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            kubeconfig: None,
-            services: subnet(SERVICES),
-            node: Some(node),
-        };
-        // what the killed agent left is taken off the host by one that knows it
-        let removed = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(async { Agent::start(config).await?.remove().await })
-        });
-        let removed = removed.join();
-        if !std::thread::panicking() {
-            removed.expect("it does not panic").expect("everything can be removed");
-        }
-    }
-}
-
-/// An image with busybox and nothing else.
-fn image(folder: &Path) {
-    let program = std::fs::read(BUSYBOX).expect("busybox");
-    let mut layer = program_header("bin/busybox", program.len() as u64, 0).expect("a header");
-    layer.extend_from_slice(&program);
-    layer.resize(layer.len().next_multiple_of(BLOCK) + 2 * BLOCK, 0);
-    let platform = Platform::host();
-    let config = json!({
-        "architecture": platform.architecture,
-        "os": platform.os,
-        "config": {"Entrypoint": ["/bin/busybox", "sh", "-c"]},
-        "rootfs": {"type": "layers", "diff_ids": [Descriptor::of(LAYER, &layer).digest]},
-    });
-    let config = serde_json::to_vec(&config).expect("plain data");
-    Layout::create(folder, (CONFIG, &config), &[(LAYER, &layer)]).expect("a layout");
-}
 
 fn deployment(image: &str, script: &str) -> String {
     format!(
@@ -120,11 +30,15 @@ spec:
 
 #[test]
 fn a_deployment_becomes_ready_or_the_cause_is_told() {
+    if !Path::new(BUSYBOX).exists() {
+        skip("/bin/busybox is not there");
+        return;
+    }
     let Some(node) = Node::start() else { return };
     let host = &node.host;
-    let registry = ["registry", "serve", "--addr", "127.0.0.1:0", "--root", "registry"];
-    let (_registry, address) = scale::serving(host.command(&registry));
-    image(&host.path("image"));
+    let (_registry, address) = node.registry();
+    let program = std::fs::read(BUSYBOX).expect("busybox");
+    image(&host.path("image"), "bin/busybox", &program, &[BUSYBOX, "sh", "-c"], "");
     host.run(&["push", "image", &format!("oci://{address}/demo:1")]).fine();
     let good = format!("{address}/demo:1");
     host.write("web.yaml", &deployment(&good, "exec /bin/busybox sleep 1000"));
@@ -164,10 +78,5 @@ fn a_deployment_becomes_ready_or_the_cause_is_told() {
 
     host.run(&["rollback", "web", "1", "--timeout", "60s"]).fine();
     host.run(&["uninstall", "web"]).fine();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let left = || std::fs::read_dir(host.path("run/sandboxes")).map_or(0, Iterator::count);
-    while left() > 0 {
-        assert!(Instant::now() < deadline, "{} pods are left", left());
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    node.is_empty();
 }

@@ -15,7 +15,7 @@ pub(super) fn config(number: usize, text: &str) -> String {
 }
 
 /// A server that ends with the test.
-pub(super) struct Server(Child);
+pub(crate) struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {

@@ -67,7 +67,7 @@ fn examples_render_to_their_snapshots_and_are_valid() {
             assert!(review.findings.is_empty(), "{example} {overlay:?}: {}", review.findings);
             expected.push(format!("{example}/{}.snap", overlay.unwrap_or("package")));
             let mut settings = insta::Settings::clone_current();
-            settings.set_snapshot_path(format!("../snapshots/{example}"));
+            settings.set_snapshot_path(format!("../../snapshots/{example}"));
             settings.set_prepend_module_to_snapshot(false);
             settings.set_omit_expression(true);
             settings.bind(|| {
