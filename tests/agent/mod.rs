@@ -6,6 +6,7 @@ mod image;
 mod pods;
 mod recovery;
 mod services;
+mod streams;
 mod support;
 
 pub(crate) use support::http;

@@ -111,7 +111,7 @@ impl Host {
         self.kubectl_with(args, "")
     }
 
-    fn kubectl_with(&self, args: &[&str], input: &str) -> (String, String, bool) {
+    pub(super) fn kubectl_with(&self, args: &[&str], input: &str) -> (String, String, bool) {
         let mut child = Command::new("kubectl")
             .arg("--kubeconfig")
             .arg(self.kubeconfig())

@@ -33,6 +33,7 @@ mod route;
 mod selection;
 mod server;
 mod status;
+mod stream;
 mod streams;
 mod table;
 mod verb;

@@ -31,6 +31,13 @@ pub(crate) fn bytes(code: StatusCode, media: &'static str, body: impl Into<Bytes
     reply
 }
 
+/// An answer without a body.
+pub(crate) fn empty(code: StatusCode) -> Reply {
+    let mut reply = Response::new(Full::default().boxed_unsync());
+    *reply.status_mut() = code;
+    reply
+}
+
 /// An answer in plain text.
 pub(crate) fn text(code: StatusCode, body: impl Into<Bytes>) -> Reply {
     bytes(code, "text/plain; charset=utf-8", body)

@@ -43,7 +43,7 @@ const CONNECTIONS: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Parts of a Pod that are streams: whatever the client accepts, it gets what it asked for.
-const STREAMED: [&str; 3] = ["log", "exec", "attach"];
+const STREAMED: [&str; 4] = ["log", "exec", "attach", "portforward"];
 
 /// Requests under way may go on so long when the server stops.
 const FAREWELL: Duration = Duration::from_secs(5);

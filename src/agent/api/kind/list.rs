@@ -110,12 +110,30 @@ pub(super) static KINDS: &[Facts] = &[
                 verbs: &["create", "get"],
             },
             Subresource {
+                name: "binding",
+                group_version: None,
+                kind: "Binding",
+                verbs: &["create"],
+            },
+            Subresource {
+                name: "eviction",
+                group_version: Some(("policy", "v1")),
+                kind: "Eviction",
+                verbs: &["create"],
+            },
+            Subresource {
                 name: "exec",
                 group_version: None,
                 kind: "PodExecOptions",
                 verbs: &["create", "get"],
             },
             Subresource { name: "log", group_version: None, kind: "Pod", verbs: &["get"] },
+            Subresource {
+                name: "portforward",
+                group_version: None,
+                kind: "PodPortForwardOptions",
+                verbs: &["create", "get"],
+            },
         ],
         delete_returns_object: true,
         selectable: &[

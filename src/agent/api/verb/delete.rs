@@ -39,6 +39,10 @@ impl Options {
         } else {
             body::parse_as("meta.k8s.io/v1", "DeleteOptions", &request.headers, &bytes)?.node
         };
+        Options::new(request, &node)
+    }
+
+    fn new(request: &Request, node: &Node) -> Result<Options, Status> {
         let mut faults = Faults::new();
         let query = &request.query;
         let stages = node.items_at(&["dryRun"]).iter().filter_map(Node::as_str);
@@ -99,6 +103,12 @@ pub(crate) async fn one(request: &Request, body: Incoming) -> Result<Reply, Stat
             Ok(respond::node(StatusCode::OK, request.accepted.encoding, &done))
         }
     }
+}
+
+/// Deletes a Pod with the options of an eviction.
+pub(super) async fn evict(request: &Request, options: &Node) -> Result<(), Status> {
+    let options = Options::new(request, options)?;
+    remove(request, request.namespace(), request.name(), &options).await.map(|_| ())
 }
 
 /// DELETE of a collection: answers with what it held.

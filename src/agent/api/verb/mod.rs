@@ -3,6 +3,7 @@
 pub(super) mod create;
 pub(super) mod delete;
 pub(super) mod patch;
+pub(super) mod pod;
 pub(super) mod read;
 pub(super) mod scale;
 pub(super) mod update;
@@ -19,6 +20,7 @@ use super::respond::{self, Reply};
 use super::review;
 use super::route::Target;
 use super::status::Status;
+use super::stream;
 use super::table::{self, Include};
 use crate::yaml::Node;
 use http::{HeaderMap, Method, StatusCode};
@@ -119,6 +121,9 @@ pub(crate) async fn serve(
         ("POST", true, "token") => review::token_request(&request, body).await?,
         ("GET", true, "log") => read::log(&request).await?,
         ("GET" | "POST", true, "exec" | "attach") => return remote::serve(request),
+        ("GET" | "POST", true, "portforward") => return stream::forward(request),
+        ("POST", true, "binding") => pod::bind(&request, body).await?,
+        ("POST", true, "eviction") => pod::evict(&request, body).await?,
         ("GET", true, "scale") => scale::get(&request)?,
         ("PUT", true, "scale") => scale::put(&request, body).await?,
         ("PATCH", true, "scale") => scale::patch(&request, body).await?,
