@@ -105,25 +105,11 @@ pub trait NodeStreams: Send + Sync + fmt::Debug {
     fn log(&self, request: LogRequest) -> NodeFuture<LogStream>;
 
     /// Runs a command in a container.
-    fn exec(&self, request: ProcessRequest) -> NodeFuture<Process> {
-        refuse(&request, "commands cannot be run in it")
-    }
+    fn exec(&self, request: ProcessRequest) -> NodeFuture<Process>;
 
     /// Joins the process of a container; `command` is empty.
-    fn attach(&self, request: ProcessRequest) -> NodeFuture<Process> {
-        refuse(&request, "its process cannot be joined")
-    }
+    fn attach(&self, request: ProcessRequest) -> NodeFuture<Process>;
 
     /// Connects to a port inside of a Pod's network.
-    fn connect(&self, request: PortRequest) -> NodeFuture<Pin<Box<dyn Connection>>> {
-        let PortRequest { pod, port, .. } = request;
-        let why = format!("port {port} of pod {pod:?} cannot be reached on this node");
-        Box::pin(std::future::ready(Err(why)))
-    }
-}
-
-fn refuse<T: Send + 'static>(request: &ProcessRequest, why: &str) -> NodeFuture<T> {
-    let ProcessRequest { pod, container, .. } = request;
-    let why = format!("container {container:?} of pod {pod:?}: {why} on this node");
-    Box::pin(std::future::ready(Err(why)))
+    fn connect(&self, request: PortRequest) -> NodeFuture<Pin<Box<dyn Connection>>>;
 }
