@@ -6,7 +6,7 @@ use super::go_type::{self, Type};
 use crate::yaml::Node;
 use std::any::Any;
 use std::borrow::Cow;
-use std::cell::{Ref, RefCell, RefMut};
+use std::cell::{OnceCell, Ref, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
@@ -130,17 +130,23 @@ pub enum Value {
     Function(&'static Function, Option<Rc<Value>>),
 }
 
-/// A slice. Nothing that a template can call changes one in place.
+/// A slice. Clones are the same slice: sorting is the one change that a template can make to it.
 #[derive(Clone)]
 pub struct List {
-    items: Rc<[Value]>,
     of: &'static Type,
+    slice: Rc<Slice>,
+}
+
+struct Slice {
+    items: Vec<Value>,
+    /// What took the place of the items.
+    sorted: OnceCell<Vec<Value>>,
 }
 
 impl List {
     /// A list of the given type, such as [`go_type::ANY_LIST`].
-    pub fn new(of: &'static Type, items: impl Into<Rc<[Value]>>) -> List {
-        List { items: items.into(), of }
+    pub fn new(of: &'static Type, items: impl Into<Vec<Value>>) -> List {
+        List { of, slice: Rc::new(Slice { items: items.into(), sorted: OnceCell::new() }) }
     }
 
     /// Its type.
@@ -148,11 +154,26 @@ impl List {
     pub fn go_type(&self) -> &'static Type {
         self.of
     }
+
+    /// The same list under another type.
+    #[must_use]
+    pub fn typed(&self, of: &'static Type) -> List {
+        List { of, slice: Rc::clone(&self.slice) }
+    }
+
+    /// Sorts it for everyone who holds it. Once is enough: `sortAlpha` has one order.
+    pub fn sort_by(&self, compare: impl FnMut(&Value, &Value) -> std::cmp::Ordering) {
+        self.slice.sorted.get_or_init(|| {
+            let mut items = self.slice.items.clone();
+            items.sort_by(compare);
+            items
+        });
+    }
 }
 
 impl fmt::Debug for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:?}", self.of, &self.items)
+        write!(f, "{}{:?}", self.of, &**self)
     }
 }
 
@@ -160,7 +181,7 @@ impl std::ops::Deref for List {
     type Target = [Value];
 
     fn deref(&self) -> &[Value] {
-        &self.items
+        self.slice.sorted.get().unwrap_or(&self.slice.items)
     }
 }
 
@@ -294,7 +315,7 @@ impl Value {
     }
 
     /// `[]interface {}`.
-    pub fn list(items: impl Into<Rc<[Value]>>) -> Value {
+    pub fn list(items: impl Into<Vec<Value>>) -> Value {
         Value::List(List::new(&go_type::ANY_LIST, items))
     }
 
