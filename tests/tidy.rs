@@ -49,8 +49,15 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 ];
 
 /// Ranks inside the agent: wiring sees all, the halves meet only in the store.
-const AGENT: &[(&str, u8)] =
-    &[("runtime", 0), ("store", 0), ("events", 1), ("node", 2), ("control", 2), ("api", 2)];
+const AGENT: &[(&str, u8)] = &[
+    ("runtime", 0),
+    ("store", 0),
+    ("endpoints", 1),
+    ("events", 1),
+    ("node", 2),
+    ("control", 2),
+    ("api", 2),
+];
 
 /// Lines of code after which a file must be split, unless it stands in [`LARGE`].
 const LIMIT: usize = 800;

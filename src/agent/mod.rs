@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod control;
+pub mod endpoints;
 pub mod events;
 pub mod node;
 pub mod runtime;

@@ -375,8 +375,6 @@ impl Step<'_> {
     }
 
     fn progress_condition(&mut self, status: &Node) -> Option<Node> {
-        let new = self.new.clone()?;
-        let name = meta::name(&new);
         let paused = self.deployment.at(&["spec", "paused"]).and_then(Node::as_bool) == Some(true);
         if paused {
             return Some(self.condition(
@@ -386,6 +384,10 @@ impl Step<'_> {
                 "Deployment is paused",
             ));
         }
+        let Some(new) = self.new.clone() else {
+            return self.last_condition("Progressing").cloned();
+        };
+        let name = meta::name(&new);
         if self.is_complete() {
             let message = format!("ReplicaSet \"{name}\" has successfully progressed.");
             return Some(self.condition("Progressing", "True", "NewReplicaSetAvailable", &message));
@@ -400,9 +402,14 @@ impl Step<'_> {
             .any(|key| before.and_then(|before| before.i64_at(&[key])) != status.i64_at(&[key]));
         let last = self.last_condition("Progressing").cloned();
         let now = self.view.now();
-        let fresh = last
-            .as_ref()
-            .is_none_or(|last| last.str_at(&["reason"]) == Some("NewReplicaSetAvailable"));
+        let was = last.as_ref().and_then(|last| last.str_at(&["reason"])).unwrap_or_default();
+        if was == "DeploymentPaused" {
+            // the time that it has counts from here
+            self.again_at_deadline(now, now);
+            let message = "Deployment is resumed";
+            return Some(self.condition("Progressing", "Unknown", "DeploymentResumed", message));
+        }
+        let fresh = last.is_none() || was == "NewReplicaSetAvailable";
         if moved || fresh {
             let message = format!("ReplicaSet \"{name}\" is progressing.");
             let mut condition =

@@ -1,10 +1,19 @@
-//! Garbage collection: what has lost all its owners is deleted in the background.
+//! Garbage collection: what has lost all its owners is deleted, and an owner that is to go last or
+//! alone is held until its dependents are gone or free.
 //!
 //! An owner counts as lost when no object with its uid is stored. The runner asks for the
-//! dependents of an object that was deleted, and for objects whose owner it does not know.
+//! dependents of an object that was deleted, for objects whose owner it does not know, and for
+//! owners that are being deleted.
 
-use super::Action;
+use super::owner::{is_deleting, released, set_list};
+use super::{Action, Seen};
+use crate::object::meta;
 use crate::yaml::Node;
+
+/// Holds an owner until the dependents that block it are gone.
+const FOREGROUND: &str = "foregroundDeletion";
+/// Holds an owner until its dependents are free of it.
+const ORPHAN: &str = "orphan";
 
 /// Deletes `object` when none of its owners is left; while one is, lost ones are taken off.
 pub fn reconcile(
@@ -18,7 +27,7 @@ pub fn reconcile(
         .filter(|owner| owner.str_at(&["uid"]).is_some_and(&mut is_stored))
         .cloned()
         .collect();
-    if left.len() == owners.len() || super::owner::is_deleting(object) {
+    if left.len() == owners.len() || is_deleting(object) {
         return Vec::new();
     }
     if left.is_empty() {
@@ -27,6 +36,74 @@ pub fn reconcile(
     let mut object = object.clone();
     object.set_at(&["metadata", "ownerReferences"], left);
     vec![Action::Update(object)]
+}
+
+/// A dependent of an owner.
+#[derive(Debug)]
+pub struct Dependent {
+    /// Its resource.
+    pub resource: String,
+    /// The object.
+    pub object: Seen,
+    /// True when it has dependents itself.
+    pub owns: bool,
+}
+
+/// Whether the deletion of an object waits for its dependents.
+pub fn waits(owner: &Node) -> bool {
+    is_deleting(owner) && (holds(owner, FOREGROUND) || holds(owner, ORPHAN))
+}
+
+/// Brings the deletion of an owner that waits for its dependents further.
+pub fn release(owner: &Node, dependents: &[Dependent]) -> Vec<Action> {
+    let uid = meta::uid(owner);
+    let mut actions = Vec::new();
+    if holds(owner, ORPHAN) {
+        let free = dependents.iter().map(|it| Action::Update(released(&it.object, uid)));
+        actions.extend(free);
+        actions.push(without(owner, ORPHAN));
+        return actions;
+    }
+    let mut blocked = false;
+    for Dependent { resource, object, owns } in dependents {
+        let owners = object.items_at(&["metadata", "ownerReferences"]);
+        let blocks = |it: &Node| {
+            it.str_at(&["uid"]) == Some(uid)
+                && it.get("blockOwnerDeletion").and_then(Node::as_bool) == Some(true)
+        };
+        blocked |= owners.iter().any(blocks);
+        if is_deleting(object) {
+            continue;
+        }
+        if owners.iter().any(|it| it.str_at(&["uid"]) != Some(uid)) {
+            actions.push(Action::Update(released(object, uid)));
+            continue;
+        }
+        if *owns {
+            let mut held = (**object).clone();
+            let mut finalizers = held.items_at(&["metadata", "finalizers"]).to_vec();
+            finalizers.push(FOREGROUND.into());
+            set_list(&mut held, "finalizers", finalizers);
+            actions.push(Action::Update(held));
+        }
+        actions.push(Action::delete(resource, object));
+    }
+    if !blocked {
+        actions.push(without(owner, FOREGROUND));
+    }
+    actions
+}
+
+fn holds(object: &Node, finalizer: &str) -> bool {
+    object.items_at(&["metadata", "finalizers"]).iter().any(|it| it.as_str() == Some(finalizer))
+}
+
+fn without(owner: &Node, finalizer: &str) -> Action {
+    let mut owner = owner.clone();
+    let mut finalizers = owner.items_at(&["metadata", "finalizers"]).to_vec();
+    finalizers.retain(|it| it.as_str() != Some(finalizer));
+    set_list(&mut owner, "finalizers", finalizers);
+    Action::Update(owner)
 }
 
 #[cfg(test)]
@@ -44,5 +121,45 @@ mod tests {
         let left = vec![Node::from(json!({"uid": "2"}))];
         one.set_at(&["metadata", "ownerReferences"], left);
         assert_eq!(reconcile(&object, "pods", |uid| uid == "2"), [Action::Update(one)]);
+    }
+
+    fn dependent(name: &str, owners: &serde_json::Value, owns: bool) -> Dependent {
+        let object = Node::from(json!({"metadata": {"name": name, "namespace": "n", "uid": name,
+            "ownerReferences": owners}}));
+        let key = crate::agent::store::Key::new("pods", "n", name);
+        let stored = crate::agent::store::Stored { key, object, revision: 1 };
+        Dependent { resource: "pods".into(), object: std::sync::Arc::new(stored).into(), owns }
+    }
+
+    fn owner(finalizer: &str) -> Node {
+        Node::from(json!({"metadata": {"name": "o", "uid": "o", "finalizers": [finalizer, "x"],
+            "deletionTimestamp": "2024-01-01T00:00:00Z"}}))
+    }
+
+    #[test]
+    fn an_owner_in_the_foreground_goes_after_those_that_block_it() {
+        let owner = owner("foregroundDeletion");
+        assert!(waits(&owner));
+        let only = dependent("a", &json!([{"uid": "o", "blockOwnerDeletion": true}]), false);
+        let shared = dependent("b", &json!([{"uid": "o"}, {"uid": "p"}]), false);
+        let above = dependent("c", &json!([{"uid": "o"}]), true);
+        let actions = release(&owner, &[only, shared, above]);
+        assert_eq!(actions.len(), 4);
+        assert!(matches!(&actions[0], Action::Delete { name, .. } if name == "a"));
+        assert!(matches!(&actions[1], Action::Update(it)
+            if it.items_at(&["metadata", "ownerReferences"]).len() == 1));
+        assert!(matches!(&actions[2], Action::Update(it) if holds(it, FOREGROUND)));
+        assert!(matches!(&actions[3], Action::Delete { name, .. } if name == "c"));
+        assert_eq!(release(&owner, &[]), [without(&owner, FOREGROUND)]);
+    }
+
+    #[test]
+    fn dependents_are_left_free_of_an_owner_that_goes_alone() {
+        let owner = owner("orphan");
+        let only = dependent("a", &json!([{"uid": "o", "blockOwnerDeletion": true}]), false);
+        let free = released(&only.object, "o");
+        assert!(free.at(&["metadata", "ownerReferences"]).is_none());
+        let expected = [Action::Update(free), without(&owner, ORPHAN)];
+        assert_eq!(release(&owner, &[only]), expected);
     }
 }

@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod deployment;
+pub mod endpoint;
 pub mod garbage;
 mod owner;
 pub mod replica_set;
@@ -36,6 +37,8 @@ pub trait View {
     /// The objects of a resource in a namespace that no controller owns, in the order of their
     /// names.
     fn orphans(&self, resource: &str, namespace: &str) -> Vec<Seen>;
+    /// The objects of a resource in a namespace, in the order of their names.
+    fn all(&self, resource: &str, namespace: &str) -> Vec<Seen>;
     /// The current time.
     fn now(&self) -> Timestamp;
 }
@@ -68,7 +71,7 @@ pub enum Action {
     Update(Node),
     /// Store only the status of an object; it carries the resourceVersion that was read.
     UpdateStatus(Node),
-    /// Delete an object in the background, if it still has this uid.
+    /// Delete an object, if it still has this uid; finalizers of an update in the same step hold it.
     Delete {
         /// Its resource, such as `pods` or `replicasets.apps`.
         resource: String,

@@ -37,3 +37,21 @@ pub(super) fn adopted(object: &Node, owner: &Node) -> Node {
     object.set_at(&["metadata", "ownerReferences"], owners);
     object
 }
+
+/// A copy of `object` that an owner has let go of.
+pub(super) fn released(object: &Node, uid: &str) -> Node {
+    let mut object = object.clone();
+    let mut owners = object.items_at(&["metadata", "ownerReferences"]).to_vec();
+    owners.retain(|owner| owner.str_at(&["uid"]) != Some(uid));
+    set_list(&mut object, "ownerReferences", owners);
+    object
+}
+
+/// Sets a list of an object's metadata; an empty one is left out.
+pub(super) fn set_list(object: &mut Node, field: &str, list: Vec<Node>) {
+    if list.is_empty() {
+        object.remove_at(&["metadata", field]);
+    } else {
+        object.set_at(&["metadata", field], list);
+    }
+}

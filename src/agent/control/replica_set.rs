@@ -4,7 +4,7 @@
 //! missing, deletes what is too much (the least useful first), and reports in its status. Pods
 //! without a controller that fit the selector are adopted.
 
-use super::owner::{adopted, controller_reference, is_deleting};
+use super::owner::{adopted, controller_reference, is_deleting, released};
 use super::{Action, Seen, View};
 use crate::agent::events::Event;
 use crate::object::meta;
@@ -23,7 +23,7 @@ pub fn reconcile(view: &dyn View, namespace: &str, name: &str) -> Vec<Action> {
     let mut actions = Vec::new();
     let mut pods = view.owned("pods", meta::uid(&set));
     if !is_deleting(&set) {
-        adopt(view, &set, namespace, &mut pods, &mut actions);
+        claim(view, &set, namespace, &mut pods, &mut actions);
     }
     let active: Vec<&Seen> = pods.iter().filter(|pod| is_active(pod)).collect();
     let wanted = usize::try_from(set.i64_at(&["spec", "replicas"]).unwrap_or(1)).unwrap_or(0);
@@ -38,7 +38,8 @@ pub fn reconcile(view: &dyn View, namespace: &str, name: &str) -> Vec<Action> {
     actions
 }
 
-fn adopt(
+/// Adopts pods that fit the selector, and lets go of those that do not.
+fn claim(
     view: &dyn View,
     set: &Node,
     namespace: &str,
@@ -47,6 +48,13 @@ fn adopt(
 ) {
     let Some(selector) = set.at(&["spec", "selector"]) else { return };
     let Ok(selector) = Selector::from_label_selector(selector) else { return };
+    pods.retain(|pod| {
+        let fits = selector.matches(meta::labels(pod));
+        if !fits && !is_deleting(pod) {
+            actions.push(Action::Update(released(pod, meta::uid(set))));
+        }
+        fits
+    });
     for pod in view.orphans("pods", namespace) {
         if is_active(&pod) && selector.matches(meta::labels(&pod)) {
             actions.push(Action::Update(adopted(&pod, set)));

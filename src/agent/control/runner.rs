@@ -8,7 +8,8 @@
 //! index at once, so a controller never counts too few of its own objects.
 
 use super::owner::controller_uid;
-use super::{Action, Seen, View, account, deployment, garbage, replica_set};
+use super::{Action, Seen, View, account, deployment, endpoint, garbage, replica_set};
+use crate::agent::endpoints;
 use crate::agent::events::{self, Event};
 use crate::agent::store::{Change, Key, Op, Resource, Store, StoreError, Stored, Watch, metadata};
 use crate::base::clock::Clock;
@@ -29,6 +30,7 @@ enum Task {
     ReplicaSet { namespace: String, name: String },
     Deployment { namespace: String, name: String },
     Account { namespace: String },
+    Endpoints { namespace: String, name: String },
     Garbage(Key),
 }
 
@@ -135,6 +137,10 @@ impl Runner {
                             }
                         }
                         self.concerned(&event.object, event.change);
+                        self.services_concerned(&event.object);
+                        if let Some(previous) = &event.previous {
+                            self.services_concerned(previous);
+                        }
                     }
                     Ok(None) => break,
                     Err(_) => return false,
@@ -147,7 +153,7 @@ impl Runner {
             if owners
                 .iter()
                 .filter_map(|owner| owner.str_at(&["uid"]))
-                .any(|u| !self.index.knows(u))
+                .any(|uid| self.index.key(uid).is_none())
             {
                 self.enqueue(Task::Garbage(stored.key.clone()));
             }
@@ -192,6 +198,12 @@ impl Runner {
                 }
                 None => self.orphan_concerned(&stored.object, &namespace),
             },
+            "services" | "endpoints" => self.enqueue(Task::Endpoints { namespace, name }),
+            "endpointslices.discovery.k8s.io" => {
+                if let Some(name) = owner_name(&stored.object, "Service") {
+                    self.enqueue(Task::Endpoints { namespace, name });
+                }
+            }
             "namespaces" => self.enqueue(Task::Account { namespace: name }),
             "serviceaccounts" if change == Change::Deleted => {
                 self.enqueue(Task::Account { namespace });
@@ -201,6 +213,34 @@ impl Runner {
         if change == Change::Deleted {
             for dependent in self.index.dependents(meta::uid(&stored.object)) {
                 self.enqueue(Task::Garbage(dependent));
+            }
+            for owner in stored.object.items_at(&["metadata", "ownerReferences"]) {
+                let owner = owner.str_at(&["uid"]).and_then(|uid| self.index.key(uid));
+                if let Some(key) = owner.filter(|key| self.is_waiting(key)) {
+                    self.enqueue(Task::Garbage(key));
+                }
+            }
+        } else if garbage::waits(&stored.object) {
+            self.enqueue(Task::Garbage(stored.key.clone()));
+        }
+    }
+
+    /// Whether the deletion of an object waits for its dependents.
+    fn is_waiting(&self, key: &Key) -> bool {
+        self.store.get(key).is_some_and(|stored| garbage::waits(&stored.object))
+    }
+
+    /// Enqueues the Services that select a pod.
+    fn services_concerned(&mut self, pod: &Stored) {
+        if pod.key.resource.as_str() != "pods" {
+            return;
+        }
+        let (services, _) = self.store.list(&"services".into(), Some(&pod.key.namespace));
+        for service in services {
+            let selector = endpoints::selector(&service.object);
+            if selector.is_some_and(|selector| selector.matches(meta::labels(&pod.object))) {
+                let namespace = service.key.namespace.to_string();
+                self.enqueue(Task::Endpoints { namespace, name: service.key.name.to_string() });
             }
         }
     }
@@ -234,9 +274,15 @@ impl Runner {
             Task::Account { namespace } => {
                 ("serviceaccount-controller", account::reconcile(&view, namespace))
             }
+            Task::Endpoints { namespace, name } => {
+                ("endpoint-controller", endpoint::reconcile(&view, namespace, name))
+            }
             Task::Garbage(key) => {
                 let actions = self.store.get(key).map_or_else(Vec::new, |stored| {
-                    let is_stored = |uid: &str| self.index.knows(uid);
+                    if garbage::waits(&stored.object) {
+                        return garbage::release(&stored.object, &view.dependents(&stored.object));
+                    }
+                    let is_stored = |uid: &str| self.index.key(uid).is_some();
                     garbage::reconcile(&stored.object, key.resource.as_str(), is_stored)
                 });
                 ("garbage-collector", actions)
@@ -266,8 +312,13 @@ impl Runner {
         component: &str,
     ) -> Result<Option<Duration>, StoreError> {
         let now = self.clock.now();
-        let mut batch =
-            Batch { store: &self.store, now, ops: BTreeMap::new(), created: Vec::new() };
+        let mut batch = Batch {
+            store: &self.store,
+            index: &self.index,
+            now,
+            ops: BTreeMap::new(),
+            created: Vec::new(),
+        };
         let mut told = Vec::new();
         let mut again: Option<Duration> = None;
         for action in actions {
@@ -313,6 +364,7 @@ fn owner_name(object: &Node, kind: &str) -> Option<String> {
 /// The operations of one step, one for each object.
 struct Batch<'a> {
     store: &'a Store,
+    index: &'a Index,
     now: Timestamp,
     ops: BTreeMap<Key, Op>,
     created: Vec<Op>,
@@ -320,16 +372,15 @@ struct Batch<'a> {
 
 impl Batch<'_> {
     fn create(&mut self, mut object: Node, told: &mut Vec<Event>) {
-        let resource = match object.str_at(&["kind"]) {
-            Some("ReplicaSet") => "replicasets.apps",
-            Some("ServiceAccount") => "serviceaccounts",
-            _ => "pods",
-        };
-        if let Some(prefix) = object.str_at(&["metadata", "generateName"]) {
+        let resource = resource_of(&object);
+        if let Some(prefix) = object.str_at(&["metadata", "generateName"])
+            && meta::name(&object).is_empty()
+        {
             let name = metadata::generate_name(prefix);
             object.set_at(&["metadata", "name"], name);
         }
-        metadata::prepare_create(&mut object, self.now, resource != "serviceaccounts");
+        let counts_generation = !matches!(resource, "serviceaccounts" | "endpoints");
+        metadata::prepare_create(&mut object, self.now, counts_generation);
         if resource == "pods" {
             object.set("status", Node::from(serde_json::json!({"phase": "Pending"})));
             if let Some(owner) = object.items_at(&["metadata", "ownerReferences"]).first() {
@@ -351,12 +402,7 @@ impl Batch<'_> {
 
     /// Joins an update with what the step has already changed on the same object.
     fn update(&mut self, object: &Node, only_status: bool) {
-        let resource = match object.str_at(&["kind"]) {
-            Some("Deployment") => "deployments.apps",
-            Some("ReplicaSet") => "replicasets.apps",
-            _ => "pods",
-        };
-        let key = Key::new(resource, meta::namespace(object), meta::name(object));
+        let Some(key) = self.index.key(meta::uid(object)) else { return };
         let Some(stored) = self.store.get(&key) else { return };
         let read = object.str_at(&["metadata", "resourceVersion"]).and_then(|rv| rv.parse().ok());
         let base = match self.ops.remove(&key) {
@@ -373,6 +419,10 @@ impl Batch<'_> {
             Some(status) => next.set("status", status.clone()),
             None => drop(next.remove("status")),
         }
+        if is_free(&key, &next) {
+            self.ops.insert(key.clone(), Op::Delete { key, expect: read });
+            return;
+        }
         if !only_status && next.get("spec") != stored.object.get("spec") {
             let generation = stored.object.i64_at(&["metadata", "generation"]).unwrap_or(0);
             next.set_at(&["metadata", "generation"], generation + 1);
@@ -385,14 +435,37 @@ impl Batch<'_> {
         if meta::uid(&stored.object) != uid || metadata::is_deleted(&stored.object) {
             return;
         }
-        let op = deletion(&stored, self.now);
+        let object = match self.ops.remove(key) {
+            Some(Op::Update { object, .. }) => object,
+            _ => stored.object.clone(),
+        };
+        let op = deletion(&stored, object, self.now);
         self.ops.insert(key.clone(), op);
     }
 }
 
+/// The resource of an object by its kind; those that controllers make.
+fn resource_of(object: &Node) -> &'static str {
+    match object.str_at(&["kind"]) {
+        Some("ReplicaSet") => "replicasets.apps",
+        Some("ServiceAccount") => "serviceaccounts",
+        Some("Endpoints") => "endpoints",
+        Some("EndpointSlice") => "endpointslices.discovery.k8s.io",
+        _ => "pods",
+    }
+}
+
+/// True for an object that is being deleted and that nothing holds any more.
+fn is_free(key: &Key, object: &Node) -> bool {
+    let grace = object.i64_at(&["metadata", "deletionGracePeriodSeconds"]).unwrap_or(0);
+    metadata::is_deleted(object)
+        && object.items_at(&["metadata", "finalizers"]).is_empty()
+        && object.items_at(&["spec", "finalizers"]).is_empty()
+        && (key.resource.as_str() != "pods" || grace == 0)
+}
+
 /// A deletion as the API does it: pods that run and objects with finalizers are marked, others go.
-fn deletion(stored: &Stored, now: Timestamp) -> Op {
-    let object = &stored.object;
+fn deletion(stored: &Stored, mut object: Node, now: Timestamp) -> Op {
     let grace = object.i64_at(&["spec", "terminationGracePeriodSeconds"]).unwrap_or(30);
     let on_node = stored.key.resource.as_str() == "pods"
         && object.str_at(&["spec", "nodeName"]).is_some_and(|node| !node.is_empty());
@@ -401,15 +474,14 @@ fn deletion(stored: &Stored, now: Timestamp) -> Op {
     if !on_node && !held {
         return Op::Delete { key, expect };
     }
-    let mut object = object.clone();
     metadata::mark_deleted(&mut object, now, if on_node { grace } else { 0 });
     Op::Update { key, object, expect }
 }
 
-/// Keys by owner, and all uids.
+/// Keys by uid and by owner.
 #[derive(Debug, Default)]
 struct Index {
-    uids: HashSet<String>,
+    uids: HashMap<String, Key>,
     dependents: HashMap<String, BTreeSet<Key>>,
     /// Pods and ReplicaSets without a controller, by namespace.
     orphans: HashMap<(String, String), BTreeSet<Key>>,
@@ -417,7 +489,7 @@ struct Index {
 
 impl Index {
     fn insert(&mut self, stored: &Stored) {
-        self.uids.insert(meta::uid(&stored.object).to_owned());
+        self.uids.insert(meta::uid(&stored.object).to_owned(), stored.key.clone());
         for owner in stored.object.items_at(&["metadata", "ownerReferences"]) {
             if let Some(uid) = owner.str_at(&["uid"]) {
                 self.dependents.entry(uid.to_owned()).or_default().insert(stored.key.clone());
@@ -444,8 +516,8 @@ impl Index {
         }
     }
 
-    fn knows(&self, uid: &str) -> bool {
-        self.uids.contains(uid)
+    fn key(&self, uid: &str) -> Option<Key> {
+        self.uids.get(uid).cloned()
     }
 
     fn dependents(&self, uid: &str) -> Vec<Key> {
@@ -469,6 +541,18 @@ struct StoreView<'a> {
 }
 
 impl StoreView<'_> {
+    /// The dependents of an owner, each with whether it has dependents itself.
+    fn dependents(&self, owner: &Node) -> Vec<garbage::Dependent> {
+        let keys = self.index.dependents(meta::uid(owner));
+        let found = keys.into_iter().filter_map(|key| {
+            let stored = self.store.get(&key)?;
+            let owns = !self.index.dependents(meta::uid(&stored.object)).is_empty();
+            let (resource, object) = (key.resource.as_str().to_owned(), Seen::from(stored));
+            Some(garbage::Dependent { resource, object, owns })
+        });
+        found.collect()
+    }
+
     fn read(&self, keys: impl IntoIterator<Item = Key>) -> Vec<Seen> {
         keys.into_iter().filter_map(|key| self.store.get(&key)).map(Seen::from).collect()
     }
@@ -492,6 +576,11 @@ impl View for StoreView<'_> {
         let mut orphans = self.read(keys);
         orphans.retain(|object| controller_uid(object).is_none());
         orphans
+    }
+
+    fn all(&self, resource: &str, namespace: &str) -> Vec<Seen> {
+        let (objects, _) = self.store.list(&resource.into(), Some(namespace));
+        objects.into_iter().map(Seen::from).collect()
     }
 
     fn now(&self) -> Timestamp {

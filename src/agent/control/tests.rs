@@ -10,7 +10,15 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
-const RESOURCES: [&str; 4] = ["pods", "replicasets.apps", "deployments.apps", "configmaps"];
+const RESOURCES: [&str; 7] = [
+    "pods",
+    "replicasets.apps",
+    "deployments.apps",
+    "configmaps",
+    "services",
+    "endpoints",
+    "endpointslices.discovery.k8s.io",
+];
 
 struct World {
     store: Store,
@@ -205,5 +213,134 @@ async fn a_lost_pod_is_made_again_and_a_fitting_stranger_adopted() {
     world.create("pods", stranger).await;
     world
         .until("one pod too many gone", |world| world.list("pods").len() == 2 && world.complete(2))
+        .await;
+}
+
+#[tokio::test]
+async fn a_pod_that_fits_no_longer_is_let_go_and_replaced() {
+    let world = World::new();
+    world.create("deployments.apps", deployment(1, "one")).await;
+    world.until("a pod", |world| world.complete(1)).await;
+    let name = world.list("pods")[0].key.name.to_string();
+    let freed = |pod: &mut Node| pod.set_at(&["metadata", "labels", "app"], "free");
+    world.change("pods", &name, freed).await;
+    world.until("another", |world| world.complete(1) && world.list("pods").len() == 2).await;
+    let freed = world.get("pods", &name).expect("it stays");
+    assert!(freed.at(&["metadata", "ownerReferences"]).is_none());
+}
+
+#[tokio::test]
+async fn a_paused_deployment_says_so_and_waits() {
+    let world = World::new();
+    world.create("deployments.apps", deployment(1, "one")).await;
+    world.until("a pod", |world| world.complete(1)).await;
+    let reason = |world: &World| {
+        let deployment = world.get("deployments.apps", "d").unwrap_or_default();
+        let conditions = deployment.items_at(&["status", "conditions"]).to_vec();
+        let found = conditions.iter().find(|it| it.str_at(&["type"]) == Some("Progressing"));
+        found.and_then(|it| it.str_at(&["reason"])).unwrap_or_default().to_owned()
+    };
+    world.change("deployments.apps", "d", |d| d.set_at(&["spec", "paused"], true)).await;
+    world.change("deployments.apps", "d", set_image("two")).await;
+    world.until("it says so", |world| reason(world) == "DeploymentPaused").await;
+    assert_eq!(world.list("replicasets.apps").len(), 1);
+    world.change("deployments.apps", "d", |d| d.set_at(&["spec", "paused"], false)).await;
+    world
+        .until("it goes on", |world| world.complete(1) && reason(world) == "NewReplicaSetAvailable")
+        .await;
+    assert_eq!(image(&world.list("pods")[0].object), Some("two"));
+}
+
+#[tokio::test]
+async fn a_deployment_in_the_foreground_goes_last() {
+    let world = World::new();
+    world.create("deployments.apps", deployment(2, "one")).await;
+    world.until("two pods", |world| world.complete(2)).await;
+    let going = |deployment: &mut Node| {
+        metadata::mark_deleted(deployment, Timestamp::now(), 0);
+        deployment.set_at(&["metadata", "finalizers"], vec![Node::from("foregroundDeletion")]);
+    };
+    world.change("deployments.apps", "d", going).await;
+    world
+        .until("it is gone", |world| {
+            let (pods, sets) = (world.list("pods"), world.list("replicasets.apps"));
+            let gone = world.get("deployments.apps", "d").is_none();
+            assert!(!gone || pods.is_empty() && sets.is_empty(), "it went before its dependents");
+            gone
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn endpoints_follow_the_pods_of_a_service() {
+    let world = World::new();
+    let service = json!({"apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "s", "namespace": "n", "labels": {"team": "a"}},
+        "spec": {"clusterIP": "10.0.0.1", "selector": {"app": "d"},
+            "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}});
+    world.create("services", service).await;
+    let slices = "endpointslices.discovery.k8s.io";
+    world
+        .until("empty ones", |world| {
+            let endpoints = world.get("endpoints", "s");
+            endpoints.is_some_and(|it| it.get("subsets").is_none()) && world.list(slices).len() == 1
+        })
+        .await;
+    let pod = |name: &str, ip: &str, ready: &str| {
+        json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "namespace": "n", "labels": {"app": "d"}},
+            "spec": {"containers": [{"name": "c", "image": "bad"}]},
+            "status": {"phase": "Running", "podIP": ip,
+                "conditions": [{"type": "Ready", "status": ready}]}})
+    };
+    world.create("pods", pod("a", "10.1.0.2", "True")).await;
+    world.create("pods", pod("b", "10.1.0.1", "False")).await;
+    let expected = Node::from(json!([{
+        "addresses": [{"ip": "10.1.0.2"}],
+        "notReadyAddresses": [{"ip": "10.1.0.1"}],
+        "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
+    }]));
+    world
+        .until("both pods", |world| {
+            let mut endpoints = world.get("endpoints", "s").unwrap_or_default();
+            let subsets = endpoints.get_mut("subsets").and_then(Node::as_list_mut);
+            for subset in subsets.into_iter().flatten() {
+                for list in ["addresses", "notReadyAddresses"] {
+                    let addresses = subset.get_mut(list).and_then(Node::as_list_mut);
+                    for address in addresses.into_iter().flatten() {
+                        assert_eq!(address.str_at(&["targetRef", "kind"]), Some("Pod"));
+                        address.remove("targetRef");
+                    }
+                }
+            }
+            endpoints.get("subsets") == Some(&expected)
+        })
+        .await;
+    let slice = |world: &World| -> Vec<(String, bool)> {
+        let all = world.list(slices);
+        let slice = all.iter().find(|it| !it.object.items_at(&["endpoints"]).is_empty());
+        let endpoints = slice.map(|it| it.object.items_at(&["endpoints"]).to_vec());
+        let told = endpoints.unwrap_or_default().into_iter().map(|it| {
+            let ready = it.at(&["conditions", "ready"]).and_then(Node::as_bool) == Some(true);
+            let address = it.items_at(&["addresses"])[0].as_str().unwrap_or_default().to_owned();
+            (address, ready)
+        });
+        told.collect()
+    };
+    let both = [("10.1.0.1".to_owned(), false), ("10.1.0.2".to_owned(), true)];
+    world.until("one slice", |world| world.list(slices).len() == 1 && slice(world) == both).await;
+    let labels = world.list(slices)[0].object.at(&["metadata", "labels"]).cloned();
+    let labels = serde_json::Value::from(&labels.expect("it has labels"));
+    assert_eq!(
+        (&labels["team"], &labels["kubernetes.io/service-name"]),
+        (&json!("a"), &json!("s"))
+    );
+
+    let key = Key::new("services", "n", "s");
+    world.store.commit(vec![Op::Delete { key, expect: None }]).await.unwrap();
+    world
+        .until("nothing left", |world| {
+            world.get("endpoints", "s").is_none() && world.list(slices).is_empty()
+        })
         .await;
 }

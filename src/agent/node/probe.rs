@@ -10,7 +10,8 @@
 //! ready for the first time it is asked more often than its period says, so that a service that is
 //! up after 100 ms serves after 100 ms and not after ten seconds; that counts as no failure.
 
-use crate::yaml::{Node, Value};
+use crate::agent::endpoints::container_port;
+use crate::yaml::Node;
 use futures::future::BoxFuture;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
@@ -341,7 +342,7 @@ impl Check {
             return Check::Http {
                 scheme: text(http, "scheme").unwrap_or_else(|| "HTTP".to_owned()),
                 host: text(http, "host"),
-                port: port(http.get("port"), container),
+                port: container_port(http.get("port"), container),
                 path: if path.starts_with('/') { path } else { format!("/{path}") },
                 headers: http
                     .items_at(&["httpHeaders"])
@@ -351,7 +352,10 @@ impl Check {
             };
         }
         if let Some(tcp) = node.get("tcpSocket") {
-            return Check::Tcp { host: text(tcp, "host"), port: port(tcp.get("port"), container) };
+            return Check::Tcp {
+                host: text(tcp, "host"),
+                port: container_port(tcp.get("port"), container),
+            };
         }
         if let Some(exec) = node.get("exec") {
             let words = exec.items_at(&["command"]).iter();
@@ -361,22 +365,6 @@ impl Check {
         let kind = node.get("grpc").map_or("unknown", |_| "grpc");
         Check::Unsupported(kind.to_owned())
     }
-}
-
-/// A port by number, or by its name among the container's ports; 0 when there is none.
-#[must_use]
-pub fn port(port: Option<&Node>, container: &Node) -> u16 {
-    let number = match port.map(|port| &port.value) {
-        Some(Value::String(name)) => container
-            .items_at(&["ports"])
-            .iter()
-            .find(|port| port.str_at(&["name"]) == Some(name))
-            .and_then(|port| port.i64_at(&["containerPort"]))
-            .or_else(|| name.parse().ok()),
-        Some(_) => port.and_then(Node::as_i64),
-        None => None,
-    };
-    number.and_then(|number| u16::try_from(number).ok()).unwrap_or(0)
 }
 
 fn address(host: Option<&String>, ip: Option<IpAddr>) -> Result<String, String> {

@@ -4,73 +4,16 @@
 //! it in one step. A pod that is to stop asks [`Proxy::settled`] to be taken out before it gets its
 //! signal, so that no new connection reaches a program that is going away.
 
-use super::probe::port;
+use crate::agent::endpoints::endpoints;
 use crate::agent::runtime::{Protocol, Runtime, ServiceRule};
-use crate::agent::store::{Store, Stored, metadata};
+use crate::agent::store::{Store, Stored};
 use crate::object::meta;
-use crate::object::selector::Selector;
 use crate::yaml::Node;
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-
-/// The pods behind a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// The pod's address.
-    pub ip: Ipv4Addr,
-    /// `spec.hostname`, when it has one.
-    pub hostname: Option<String>,
-    /// Port numbers by the service's port names.
-    pub ports: Vec<(String, u16)>,
-}
-
-/// The pods of a namespace that a service sends to: ready ones, or all with
-/// `publishNotReadyAddresses`. In the order of their names.
-#[must_use]
-pub fn endpoints(service: &Node, pods: &[Arc<Stored>]) -> Vec<Endpoint> {
-    let Some(selector) = service.at(&["spec", "selector"]).and_then(Node::as_map) else {
-        return Vec::new();
-    };
-    if selector.is_empty() {
-        return Vec::new();
-    }
-    let selector = Selector::from_labels(selector);
-    let unready_too =
-        service.at(&["spec", "publishNotReadyAddresses"]).and_then(Node::as_bool) == Some(true);
-    let chosen = pods
-        .iter()
-        .map(|pod| &pod.object)
-        .filter(|pod| selector.matches(meta::labels(pod)) && (unready_too || serves(pod)));
-    chosen
-        .filter_map(|pod| {
-            let ip = pod.str_at(&["status", "podIP"])?.parse().ok()?;
-            let ports = service.items_at(&["spec", "ports"]).iter().map(|service_port| {
-                let name = service_port.str_at(&["name"]).unwrap_or_default().to_owned();
-                (name, target_port(service_port, pod))
-            });
-            let hostname = pod.str_at(&["spec", "hostname"]).map(str::to_owned);
-            Some(Endpoint { ip, hostname, ports: ports.filter(|(_, port)| *port > 0).collect() })
-        })
-        .collect()
-}
-
-/// True for a pod that is ready and stays.
-fn serves(pod: &Node) -> bool {
-    let ready = pod.items_at(&["status", "conditions"]).iter().any(|condition| {
-        condition.str_at(&["type"]) == Some("Ready")
-            && condition.str_at(&["status"]) == Some("True")
-    });
-    ready && !metadata::is_deleted(pod)
-}
-
-fn target_port(service_port: &Node, pod: &Node) -> u16 {
-    let target = service_port.get("targetPort").or(service_port.get("port"));
-    let containers = pod.items_at(&["spec", "containers"]);
-    containers.iter().map(|container| port(target, container)).find(|port| *port > 0).unwrap_or(0)
-}
 
 /// The rules for all services.
 #[must_use]
@@ -85,7 +28,7 @@ pub fn rules(services: &[Arc<Stored>], pods: &[Arc<Stored>]) -> Vec<ServiceRule>
             continue;
         };
         let pods = by_namespace.get(meta::namespace(service)).map_or(&[][..], Vec::as_slice);
-        let endpoints = endpoints(service, pods);
+        let endpoints = endpoints(service, pods.iter().map(|pod| &pod.object));
         let session_affinity = service.str_at(&["spec", "sessionAffinity"]) == Some("ClientIP");
         let outside = service.items_at(&["spec", "externalIPs"]).iter();
         let external_ips: Vec<Ipv4Addr> =

@@ -46,6 +46,12 @@ fn is_label(text: &str) -> bool {
     framed(text, is_small, |byte| byte == b'-')
 }
 
+/// The name of a kernel setting, with dots or slashes between its parts.
+pub(crate) fn is_sysctl(text: &str) -> bool {
+    let inner = |byte| matches!(byte, b'-' | b'_');
+    text.len() <= 253 && text.split(['.', '/']).all(|part| framed(part, is_small, inner))
+}
+
 /// A DNS subdomain, which names of most kinds are.
 pub(crate) fn subdomain(text: &str) -> Vec<String> {
     let mut faults = Vec::new();

@@ -177,6 +177,7 @@ pub(super) fn validate(spec: &Node, path: &str, faults: &mut Faults) {
             validate_container(item, &path, &volumes, &mut names, faults);
         }
     }
+    validate_sysctls(spec, path, faults);
     choice(spec, path, "restartPolicy", &["Always", "OnFailure", "Never"], faults);
     let policies = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
     choice(spec, path, "dnsPolicy", &policies, faults);
@@ -189,6 +190,25 @@ fn choice(node: &Node, path: &str, field: &str, supported: &[&str], faults: &mut
         && !supported.contains(&said)
     {
         faults.unsupported(format!("{path}.{field}"), said, supported);
+    }
+}
+
+/// Names of kernel settings; whether a setting is allowed is for the node to say.
+fn validate_sysctls(spec: &Node, path: &str, faults: &mut Faults) {
+    let mut names = HashSet::new();
+    let sysctls = spec.items_at(&["securityContext", "sysctls"]).iter();
+    for (index, sysctl) in sysctls.enumerate() {
+        let at = format!("{path}.securityContext.sysctls[{index}].name");
+        match sysctl.str_at(&["name"]).unwrap_or_default() {
+            "" => faults.required(at, ""),
+            said if !name::is_sysctl(said) => {
+                let rule = "must have at most 253 characters and match regex \
+                            ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$";
+                faults.invalid(at, said, rule);
+            }
+            said if !names.insert(said.replace('/', ".")) => faults.duplicate(at, said),
+            _ => {}
+        }
     }
 }
 

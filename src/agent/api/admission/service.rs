@@ -76,10 +76,16 @@ fn update(new: &mut Node, old: &Node) {
             }
         }
     }
-    if kind_of(new) == "ClusterIP" && kind_of(old) != "ClusterIP" {
-        for port in new.at_mut(&["spec", "ports"]).and_then(Node::as_list_mut).into_iter().flatten()
-        {
-            port.remove("nodePort");
+    if !has_node_ports(new) {
+        if has_node_ports(old) {
+            // those that were chosen before go; one that is asked for now is a fault to tell
+            let before = node_port_numbers(old);
+            let ports = new.at_mut(&["spec", "ports"]).and_then(Node::as_list_mut);
+            for port in ports.into_iter().flatten() {
+                if port.i64_at(&["nodePort"]).is_none_or(|number| before.contains(&number)) {
+                    port.remove("nodePort");
+                }
+            }
         }
         return;
     }
@@ -94,6 +100,16 @@ fn update(new: &mut Node, old: &Node) {
             }
         }
     }
+}
+
+/// Whether a Service has ports on the node.
+fn has_node_ports(service: &Node) -> bool {
+    matches!(kind_of(service), "NodePort" | "LoadBalancer")
+}
+
+fn node_port_numbers(service: &Node) -> Vec<i64> {
+    let ports = service.items_at(&["spec", "ports"]).iter();
+    ports.filter_map(|port| port.i64_at(&["nodePort"])).collect()
 }
 
 fn validate(object: &Node, faults: &mut Faults) {
@@ -267,12 +283,7 @@ fn address(
 }
 
 fn node_ports(object: &mut Node, old: Option<&Node>, mut taken: HashSet<i64>, faults: &mut Faults) {
-    let before: Vec<i64> = old
-        .map(|old| old.items_at(&["spec", "ports"]))
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|port| port.i64_at(&["nodePort"]))
-        .collect();
+    let before = old.map(node_port_numbers).unwrap_or_default();
     let ports = object.at_mut(&["spec", "ports"]).and_then(Node::as_list_mut);
     let mut ports: Vec<&mut Node> = ports.into_iter().flatten().collect();
     for (index, port) in ports.iter().enumerate() {

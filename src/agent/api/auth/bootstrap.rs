@@ -62,6 +62,7 @@ fn roles() -> Vec<(&'static str, Value)> {
     let rule = |groups: &[&str], resources: &[&str], verbs: &[&str]| json!({"apiGroups": groups, "resources": resources, "verbs": verbs});
     let core = [
         "configmaps",
+        "endpoints",
         "events",
         "persistentvolumeclaims",
         "pods",
@@ -85,6 +86,7 @@ fn roles() -> Vec<(&'static str, Value)> {
         rule(&[""], &core, &read),
         rule(&[""], &["namespaces"], &["get", "list", "watch"]),
         rule(&["apps"], &apps, &read),
+        rule(&["discovery.k8s.io"], &["endpointslices"], &read),
     ];
     let mut edit = view.clone();
     edit.extend([

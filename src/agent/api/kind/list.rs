@@ -41,6 +41,16 @@ pub(super) static KINDS: &[Facts] = &[
         ..PLAIN
     },
     Facts {
+        kind: "Endpoints",
+        plural: "endpoints",
+        singular: "endpoints",
+        short: &["ep"],
+        update_creates: true,
+        rules: &rules::ENDPOINTS,
+        columns: &columns::ENDPOINTS,
+        ..PLAIN
+    },
+    Facts {
         kind: "Event",
         plural: "events",
         singular: "event",
@@ -291,6 +301,17 @@ pub(super) static KINDS: &[Facts] = &[
         update_creates: true,
         rules: &rules::LEASE,
         columns: &columns::LEASE,
+        ..PLAIN
+    },
+    Facts {
+        group: "discovery.k8s.io",
+        kind: "EndpointSlice",
+        plural: "endpointslices",
+        singular: "endpointslice",
+        generation: true,
+        update_creates: true,
+        rules: &rules::ENDPOINT_SLICE,
+        columns: &columns::ENDPOINT_SLICE,
         ..PLAIN
     },
     Facts {

@@ -4,6 +4,7 @@
 mod access;
 mod cell;
 mod core;
+mod endpoints;
 mod pod;
 mod workload;
 
@@ -16,6 +17,7 @@ pub(crate) use access::{BINDING, RESOURCE_QUOTA, ROLE};
 pub(crate) use core::{
     CONFIG_MAP, EVENT, LEASE, NAMESPACE, NODE, PLAIN, SECRET, SERVICE, SERVICE_ACCOUNT,
 };
+pub(crate) use endpoints::{ENDPOINT_SLICE, ENDPOINTS};
 pub(crate) use pod::POD;
 pub(crate) use workload::{DEPLOYMENT, REPLICA_SET};
 
