@@ -54,3 +54,22 @@ fn an_agent_killed_at_any_moment_neither_doubles_nor_loses_a_pod() {
     host.kubectl(&["delete", "pods", "--all"]);
     assert!(host.pods("app=p").is_empty());
 }
+
+#[test]
+fn what_an_interrupted_cleanup_left_is_taken_away_at_the_next_start() {
+    let Some(mut host) = Host::start() else { return };
+    host.kill();
+    // what lies on the disk goes first, so an agent that was killed may leave what is in memory
+    let pods = host.folder().join("run/pods");
+    let volume = pods.join("d1b05cb2-5f0c-4a51-9a2f-6c4c1f7f0001/volumes/token");
+    std::fs::create_dir_all(&volume).expect("a folder");
+    let mounted =
+        std::process::Command::new("mount").args(["-t", "tmpfs", "tmpfs"]).arg(&volume).status();
+    assert!(mounted.expect("mount runs").success());
+    std::fs::write(volume.join("token"), "secret").expect("a file");
+    host.restart();
+    let left = || std::fs::read_dir(&pods).map_or(0, Iterator::count);
+    host.until("nothing is left", || left() == 0);
+    let mounts = std::fs::read_to_string("/proc/self/mounts").expect("mounts");
+    assert!(!mounts.contains(volume.to_str().expect("a path of text")));
+}

@@ -13,6 +13,7 @@ use super::host::Host;
 use super::pod::{Input, Worker, remove_volumes};
 use super::references::References;
 use super::schedule::{self, Obstacle, Requests};
+use super::volume::Volumes;
 use crate::agent::events::Event as Occurrence;
 use crate::agent::runtime::{Container, Exit, Sandbox};
 use crate::agent::store::{Change, Event, Expired, Key, Stored};
@@ -245,13 +246,10 @@ impl Dispatch {
 
     /// Takes away what belongs to pods that are gone.
     fn remove_orphans(&self, found: &mut Found) {
-        let folders = self.host.config.state_dir.join("pods");
-        let mut uids: Vec<String> = found.drain().map(|(uid, _)| uid).collect();
-        let entries = std::fs::read_dir(folders).into_iter().flatten().flatten();
-        uids.extend(entries.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+        let config = &self.host.config;
+        let mut uids = Volumes::all(&config.state_dir, &config.run_dir);
+        uids.extend(found.drain().map(|(uid, _)| uid));
         uids.retain(|uid| !self.workers.contains_key(uid));
-        uids.sort();
-        uids.dedup();
         for uid in uids {
             let host = Arc::clone(&self.host);
             tokio::spawn(async move {

@@ -20,6 +20,7 @@ use crate::yaml::Node;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags};
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs::{self, Permissions};
 use std::io;
@@ -50,6 +51,15 @@ impl Volumes {
     #[must_use]
     pub fn new(state: &Path, run: &Path, uid: &str) -> Volumes {
         Volumes { disk: state.join("pods").join(uid), memory: run.join("pods").join(uid) }
+    }
+
+    /// The uids of all pods that have something here; a removal that was interrupted may have left
+    /// only a part.
+    #[must_use]
+    pub fn all(state: &Path, run: &Path) -> BTreeSet<String> {
+        let folders = [state.join("pods"), run.join("pods")];
+        let entries = folders.iter().flat_map(fs::read_dir).flatten().flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
     }
 
     /// Makes all volumes of a pod, or brings their files up to date.
