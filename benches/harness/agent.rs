@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use wharf::agent::runtime::{NetworkConfig, Runtime, RuntimeConfig};
+use wharf::agent::node::NodeConfig;
+use wharf::agent::reset::Reset;
+use wharf::agent::runtime::NetworkConfig;
 
 /// No other agent of this host has these.
 const BRIDGE: &str = "wharfbench0";
@@ -105,20 +107,24 @@ impl Drop for Agent {
 
 /// Containers outlive an agent; here they end with it.
 fn clean(folder: &Path) {
-    let config = RuntimeConfig {
-        root: folder.join("state"),
+    let config = NodeConfig {
+        name: None,
+        state_dir: folder.join("state"),
         run_dir: folder.join("run"),
-        cgroup_parent: format!("/{BRIDGE}"),
         network: NetworkConfig {
             bridge: BRIDGE.to_owned(),
             table: BRIDGE.to_owned(),
             pod_subnet: PODS.parse().expect("a subnet"),
             service_subnet: Some(SERVICES.parse().expect("a subnet")),
         },
-        ..RuntimeConfig::default()
     };
     let threads = tokio::runtime::Runtime::new().expect("threads");
-    let done = threads.block_on(async { Runtime::open(config).await?.shut_down().await });
+    let done = threads.block_on(async {
+        match Reset::find(config).await? {
+            Some(found) => found.carry_out(true).await,
+            None => Ok(()),
+        }
+    });
     done.expect("everything of the agent can be removed");
 }
 

@@ -9,6 +9,7 @@ pub mod control;
 pub mod endpoints;
 pub mod events;
 pub mod node;
+pub mod reset;
 pub mod runtime;
 pub mod store;
 mod streams;

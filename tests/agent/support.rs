@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use wharf::agent::runtime::{NetworkConfig, Runtime, RuntimeConfig};
+use wharf::agent::node::NodeConfig;
+use wharf::agent::reset::Reset;
+use wharf::agent::runtime::NetworkConfig;
 use wharf::oci::registry::Registry;
 
 /// How long something that should happen soon may take on a busy machine.
@@ -219,23 +221,20 @@ impl Drop for Host {
     fn drop(&mut self) {
         let _ = self.agent.kill();
         let _ = self.agent.wait();
-        let config = runtime_config(self.folder.path(), self.number);
-        let volumes = config.run_dir.join("pods");
+        let config = NodeConfig {
+            name: None,
+            state_dir: self.folder.path().join("state"),
+            run_dir: self.folder.path().join("run"),
+            network: network(self.number),
+        };
         let cleaned = self.threads.block_on(async {
-            let runtime = Runtime::open(config).await?;
-            runtime.shut_down().await
+            match Reset::find(config).await? {
+                Some(found) => found.carry_out(true).await,
+                None => Ok(()),
+            }
         });
-        for entry in std::fs::read_dir(volumes).into_iter().flatten().flatten() {
-            let uid = entry.file_name().to_string_lossy().into_owned();
-            let volumes = wharf::agent::node::volume::Volumes::new(
-                &self.folder.path().join("state"),
-                &self.folder.path().join("run"),
-                &uid,
-            );
-            let _ = volumes.remove();
-        }
         if !std::thread::panicking() {
-            cleaned.unwrap_or_else(|error| panic!("{}", error.chain()));
+            cleaned.expect("everything of the agent can be removed");
         }
     }
 }
@@ -251,17 +250,6 @@ fn network(number: u32) -> NetworkConfig {
         table: format!("whagent{number}"),
         pod_subnet: format!("10.232.{number}.0/24").parse().expect("a subnet"),
         service_subnet: Some(format!("10.233.{number}.0/24").parse().expect("a subnet")),
-    }
-}
-
-fn runtime_config(folder: &Path, number: u32) -> RuntimeConfig {
-    let network = network(number);
-    RuntimeConfig {
-        root: folder.join("state"),
-        run_dir: folder.join("run"),
-        cgroup_parent: format!("/{}", network.bridge),
-        program: PathBuf::from(env!("CARGO_BIN_EXE_wharf")),
-        network,
     }
 }
 

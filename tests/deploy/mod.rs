@@ -7,6 +7,7 @@ mod helm;
 mod node;
 mod plans;
 mod refusals;
+mod reset;
 mod running;
 mod scale;
 

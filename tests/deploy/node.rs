@@ -4,14 +4,13 @@
 use super::{Host, agent_of, scale};
 use crate::prerequisites;
 use serde_json::json;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use wharf::agent::node::NodeConfig;
+use wharf::agent::reset::Reset;
 use wharf::agent::runtime::NetworkConfig;
-use wharf::agent::{Agent, AgentConfig};
 use wharf::base::tar::{BLOCK, program_header};
 use wharf::oci::layout::Layout;
 use wharf::oci::{Descriptor, Platform};
@@ -33,14 +32,39 @@ impl Node {
         }
         let folder = tempfile::tempdir().expect("a folder");
         let network = network();
-        let service_subnet = network.service_subnet.expect("it is set below").to_string();
         let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
-        command.args(["agent", "run", "--bridge", &network.bridge]);
-        command.args(["--pod-subnet", &network.pod_subnet.to_string()]);
-        command.args(["--service-subnet", &service_subnet, "--run-dir"]);
-        command.arg(folder.path().join("run"));
+        command.args(["agent", "run"]).args(flags(&network));
+        command.arg("--run-dir").arg(folder.path().join("run"));
         let agent = agent_of(command, folder.path(), "0");
         Some(Node { host: Host { folder, agent }, network })
+    }
+
+    /// Ends the agent without a warning; containers go on.
+    pub(super) fn kill(&mut self) {
+        self.host.agent.kill().expect("the agent runs");
+        self.host.agent.wait().expect("the agent is a child");
+    }
+
+    /// Starts the agent again on the same state.
+    pub(super) fn restart(&mut self) {
+        std::fs::remove_file(self.host.path("kubeconfig")).expect("the agent wrote it");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
+        command.args(["agent", "run"]).args(flags(&self.network));
+        command.arg("--run-dir").arg(self.host.path("run"));
+        self.host.agent = agent_of(command, self.host.folder.path(), "0");
+    }
+
+    /// `wharf agent reset` for this host's agent.
+    pub(super) fn reset(&self, more: &[&str]) -> Command {
+        let mut command = self.host.command(&["agent", "reset"]);
+        command.args(flags(&self.network)).arg("--run-dir").arg(self.host.path("run"));
+        command.arg("--state-dir").arg(self.host.path("state")).args(more);
+        command
+    }
+
+    /// The name of the bridge, of the table of rules and of the control group.
+    pub(super) fn bridge(&self) -> &str {
+        &self.network.bridge
     }
 
     /// Serves a registry from this host's folder; gives its address.
@@ -82,30 +106,39 @@ impl Drop for Node {
     fn drop(&mut self) {
         let _ = self.host.agent.kill();
         let _ = self.host.agent.wait();
-        let services = self.network.service_subnet.expect("it is set below");
-        let node = NodeConfig {
+        let config = NodeConfig {
             name: None,
             state_dir: self.host.path("state"),
             run_dir: self.host.path("run"),
             network: self.network.clone(),
         };
-        let config = AgentConfig {
-            state: self.host.path("state"),
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            kubeconfig: None,
-            services,
-            node: Some(node),
-        };
-        // what the killed agent left is taken off the host by one that knows it
         let removed = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(async { Agent::start(config).await?.remove().await })
+            runtime.block_on(async {
+                match Reset::find(config).await? {
+                    Some(found) => found.carry_out(true).await,
+                    None => Ok(()),
+                }
+            })
         });
         let removed = removed.join();
         if !std::thread::panicking() {
             removed.expect("it does not panic").expect("everything can be removed");
         }
     }
+}
+
+/// The flags that tell an agent its network.
+fn flags(network: &NetworkConfig) -> [String; 6] {
+    let services = network.service_subnet.expect("each of these networks has one");
+    [
+        "--bridge".to_owned(),
+        network.bridge.clone(),
+        "--pod-subnet".to_owned(),
+        network.pod_subnet.to_string(),
+        "--service-subnet".to_owned(),
+        services.to_string(),
+    ]
 }
 
 /// A bridge and subnets of its own for each agent of this host.

@@ -45,6 +45,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use volume::Volumes;
 
 /// How a node is run.
 #[derive(Clone, Debug)]
@@ -57,6 +58,20 @@ pub struct NodeConfig {
     pub run_dir: PathBuf,
     /// The network of pods. Its bridge's name is that of the control group and rules too.
     pub network: NetworkConfig,
+}
+
+impl NodeConfig {
+    /// What the runtime of such a node needs.
+    #[must_use]
+    pub fn runtime(&self) -> RuntimeConfig {
+        RuntimeConfig {
+            root: self.state_dir.clone(),
+            run_dir: self.run_dir.clone(),
+            cgroup_parent: format!("/{}", self.network.bridge),
+            network: self.network.clone(),
+            ..RuntimeConfig::default()
+        }
+    }
 }
 
 /// Why there is no node.
@@ -92,14 +107,7 @@ impl LocalNode {
     ) -> Result<LocalNode, NodeError> {
         let images = ImageStore::open(config.state_dir.join("images"))?;
         let dns_ip = config.network.pod_subnet.gateway();
-        let runtime = Runtime::open(RuntimeConfig {
-            root: config.state_dir.clone(),
-            run_dir: config.run_dir.clone(),
-            cgroup_parent: format!("/{}", config.network.bridge),
-            network: config.network,
-            ..RuntimeConfig::default()
-        })
-        .await?;
+        let runtime = Runtime::open(config.runtime()).await?;
         let capacity = machine::capacity(&config.state_dir);
         let config = Config {
             node_name: config.name.unwrap_or_else(machine::host_name),
@@ -147,7 +155,12 @@ impl LocalNode {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         self.tasks.shutdown().await;
-        Ok(self.host.runtime.shut_down().await?)
+        self.host.runtime.shut_down().await?;
+        let Config { state_dir, run_dir, .. } = &self.host.config;
+        for uid in Volumes::all(state_dir, run_dir) {
+            pod::remove_volumes(&self.host, &uid).await;
+        }
+        Ok(())
     }
 }
 
