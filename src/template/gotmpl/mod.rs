@@ -12,6 +12,7 @@ pub mod fmt;
 pub mod funcs;
 pub mod function;
 pub mod go_type;
+pub mod time;
 pub mod value;
 pub mod world;
 

@@ -281,6 +281,11 @@ pub trait Object: fmt::Debug + Any {
         None
     }
 
+    /// What its `GoString` method gives, which is what `%#v` prints.
+    fn syntax(&self) -> Option<Text> {
+        None
+    }
+
     /// Itself, to be looked at as what it is.
     fn as_any(&self) -> &dyn Any;
 

@@ -199,7 +199,15 @@ impl Printer {
             self.bad_verb(value, verb)?;
             return Ok(true);
         }
-        if self.layout.flags.syntax || !matches!(verb, 'v' | 's' | 'x' | 'X' | 'q') {
+        if self.layout.flags.syntax {
+            let Value::Object(object) = value else { return Ok(false) };
+            let syntax = object.syntax();
+            if let Some(syntax) = &syntax {
+                self.layout.text(syntax);
+            }
+            return Ok(syntax.is_some());
+        }
+        if !matches!(verb, 'v' | 's' | 'x' | 'X' | 'q') {
             return Ok(false);
         }
         let text = match value {

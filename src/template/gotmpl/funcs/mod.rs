@@ -1,11 +1,15 @@
 //! The functions that charts can call, by subject: sprig's and Helm's, beside Go's own.
 
+#![expect(clippy::unnecessary_wraps, reason = "all functions have one signature")]
+
+mod date;
+
 use super::function::Function;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// All of them.
-static TABLES: &[&[Function]] = &[];
+static TABLES: &[&[Function]] = &[date::FUNCTIONS];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
     TABLES.iter().flat_map(|table| table.iter()).map(|function| (function.name, function)).collect()
