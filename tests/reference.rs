@@ -140,7 +140,7 @@ fn judge(path: &Path) -> Vec<String> {
     let back = yaml::parse_documents(&sources, file, Dialect::GoYamlV2).expect("sound YAML");
     let read: Vec<Node> = read.into_iter().filter(|document| !document.is_null()).collect();
     assert_eq!(back, read, "{}", path.display());
-    texts(&policy::review(&compiled.objects, &Schemas::latest(), Options::default()).findings)
+    texts(&policy::review(compiled.objects, &Schemas::latest(), Options::default()).findings)
 }
 
 #[test]

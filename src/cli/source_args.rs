@@ -9,6 +9,7 @@ use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::Sources;
 use crate::base::tree::{FileTree, Limits};
 use crate::compile::{self, Compiled, ReleaseFacts, Request, TargetFacts};
+use crate::object::Object;
 use crate::oci::Reference;
 use crate::schema::Schemas;
 use crate::source::cache::Cache;
@@ -91,10 +92,42 @@ impl SourceArgs {
     ) -> Result<(Arc<Sources>, Compiled), Failure> {
         let sources = Arc::new(Sources::new());
         let input = |faults| Failure::Input { sources: sources.clone(), faults };
+        let request = self.request(ui, release, served, &sources)?;
+        let compiled = guarded(ui, &self.source, bytes(&request), || {
+            compile::compile(&request, &sources).map_err(input)
+        })?;
+        super::report::warn(ui, &sources, &compiled.warnings);
+        Ok((sources, compiled))
+    }
+
+    /// Loads and compiles the source and hands on its objects one by one.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has faults.
+    pub fn for_each(&self, ui: &Ui, take: &mut dyn FnMut(Object)) -> Result<Arc<Sources>, Failure> {
+        let sources = Arc::new(Sources::new());
+        let input = |faults| Failure::Input { sources: sources.clone(), faults };
+        let request = self.request(ui, &ReleaseFacts::default(), None, &sources)?;
+        let warnings = guarded(ui, &self.source, bytes(&request), || {
+            compile::for_each(&request, &sources, take).map_err(input)
+        })?;
+        super::report::warn(ui, &sources, &warnings);
+        Ok(sources)
+    }
+
+    /// Everything that compiling needs.
+    fn request(
+        &self,
+        ui: &Ui,
+        release: &ReleaseFacts,
+        served: Option<&TargetFacts>,
+        sources: &Arc<Sources>,
+    ) -> Result<Request, Failure> {
+        let input = |faults| Failure::Input { sources: sources.clone(), faults };
         let mut fetch = |reference: &str| self.pull(ui, reference);
         let overlay = self.flags.overlay.as_deref();
         let Layers { tree, overlays } =
-            match layers::resolve(self.load(ui)?, overlay, &sources, &mut fetch) {
+            match layers::resolve(self.load(ui)?, overlay, sources, &mut fetch) {
                 Ok(layers) => layers,
                 Err(LayerError::Input(faults)) => return Err(input(faults)),
                 Err(LayerError::Fetch(failure)) => return Err(failure),
@@ -104,18 +137,8 @@ impl SourceArgs {
             namespace: ui.global.namespace.clone().unwrap_or(release.namespace.clone()),
             ..release.clone()
         };
-        let request = Request {
-            tree,
-            overlays,
-            values: self.flags.values(&sources).map_err(input)?,
-            release,
-            target: self.flags.target(served)?,
-        };
-        let bytes = request.tree.iter().map(|(_, bytes)| bytes.len() as u64).sum();
-        let compiled = guarded(ui, &self.source, bytes, || compile::compile(&request, &sources))
-            .map_err(input)?;
-        super::report::warn(ui, &sources, &compiled.warnings);
-        Ok((sources, compiled))
+        let values = self.flags.values(sources).map_err(input)?;
+        Ok(Request { tree, overlays, values, release, target: self.flags.target(served)? })
     }
 
     /// The files of the source.
@@ -141,6 +164,11 @@ impl SourceArgs {
         let (_, tree) = pulled.unpack().map_err(Failure::failed)?;
         Ok(tree)
     }
+}
+
+/// How large a source is.
+fn bytes(request: &Request) -> u64 {
+    request.tree.iter().map(|(_, bytes)| bytes.len() as u64).sum()
 }
 
 impl SourceFlags {
@@ -209,7 +237,9 @@ fn values_file(name: &str, sources: &Sources) -> Result<Node, Diagnostics> {
             .help(format!("fetch it first: `curl -sf {name} | wharf … -f -`"))
             .into());
     }
-    let text = read_text(name).map_err(|error| unreadable().note(error))?;
+    let text = read_text(name).map_err(|error| {
+        unreadable().note(error).maybe_help(local::nearest(std::path::Path::new(name)))
+    })?;
     let file = sources.add(if name == "-" { "stdin" } else { name }, text);
     let root = yaml::parse_one(sources, file, Dialect::Strict)?;
     match root.as_map() {

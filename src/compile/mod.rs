@@ -20,7 +20,7 @@ use crate::render::{self, Rendered};
 use crate::schema::Schemas;
 use crate::transform::overlay::{Layer, Overlay};
 use crate::values::{self, Schema};
-use crate::yaml::{self, Dialect, Node};
+use crate::yaml::{self, Dialect, Entry, Node};
 use std::collections::HashSet;
 
 /// What is to be compiled, and for whom.
@@ -84,6 +84,41 @@ pub fn compile(request: &Request, sources: &Sources) -> Result<Compiled, Diagnos
     }
 }
 
+/// Compiles a request and hands on the objects one by one, definitions of custom resources first.
+/// Of plain manifests none is kept, so a large stream of them takes little memory. When there are
+/// faults, some objects may have been handed on before.
+///
+/// # Errors
+/// Every fault of the input that can be found.
+pub fn for_each(
+    request: &Request,
+    sources: &Sources,
+    take: &mut dyn FnMut(Object),
+) -> Result<Diagnostics, Diagnostics> {
+    if request.overlays.is_empty() && package::detect(&request.tree)? == Kind::Plain {
+        let mut faults = no_values(&request.values);
+        match render::plain::for_each(&request.tree, sources, take) {
+            Ok(()) => {}
+            Err(more) => faults.extend(more),
+        }
+        return faults.finish(()).map(|((), warnings)| warnings);
+    }
+    let compiled = compile(request, sources)?;
+    compiled.crds.into_iter().chain(compiled.objects).for_each(take);
+    Ok(compiled.warnings)
+}
+
+/// The fault of values for what takes none.
+fn no_values(values: &Node) -> Diagnostics {
+    let first = values.as_map().and_then(|map| map.iter().next());
+    let fault = |entry: &Entry| {
+        Diagnostic::error("wharf::values::unused", "plain manifests take no values")
+            .at(entry.key_span, "set here")
+            .help("leave them out; an overlay changes plain manifests")
+    };
+    first.map(fault).into_iter().collect()
+}
+
 fn unsupported(message: &str, help: &str) -> Diagnostics {
     Diagnostic::error("wharf::package::unsupported_kind", message).help(help).into()
 }
@@ -92,14 +127,7 @@ fn plain(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics> 
     let mut faults = Diagnostics::new();
     let overlays = overlays(request, sources, &mut faults);
     let given = overlays.iter().filter_map(|overlay| overlay.values.as_ref());
-    for values in given.chain([&request.values]) {
-        if let Some(entry) = values.as_map().and_then(|map| map.iter().next()) {
-            let message = "plain manifests take no values";
-            faults.push(
-                Diagnostic::error("wharf::values::unused", message).at(entry.key_span, "set here"),
-            );
-        }
-    }
+    faults.extend(given.chain([&request.values]).flat_map(no_values));
     let rendered = match render::plain::render(&request.tree, sources) {
         Ok(rendered) if !faults.has_errors() => rendered,
         Ok(_) => return Err(faults),

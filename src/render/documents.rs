@@ -8,23 +8,28 @@ use crate::yaml::{Map, Node};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Collects objects and the faults of what is none.
-#[derive(Debug, Default)]
-pub(super) struct Collector {
-    pub(super) objects: Vec<Object>,
+/// Hands on objects, and collects the faults of what is none.
+pub(super) struct Collector<'a> {
+    take: &'a mut dyn FnMut(Object),
     pub(super) faults: Diagnostics,
     seen: HashMap<ObjectId, Span>,
 }
 
-impl Collector {
-    /// Takes the documents of one file. A `List` gives its items.
-    pub(super) fn take(&mut self, documents: Vec<Node>, origin: &Arc<Origin>) {
+impl<'a> Collector<'a> {
+    /// Makes a collector that hands its objects to `take`.
+    pub(super) fn new(take: &'a mut dyn FnMut(Object)) -> Collector<'a> {
+        Collector { take, faults: Diagnostics::new(), seen: HashMap::new() }
+    }
+
+    /// Takes the documents of one file.
+    pub(super) fn documents(&mut self, documents: Vec<Node>, origin: &Arc<Origin>) {
         for document in documents {
             self.document(document, origin);
         }
     }
 
-    fn document(&mut self, mut root: Node, origin: &Arc<Origin>) {
+    /// Takes a document. A `List` gives its items.
+    pub(super) fn document(&mut self, mut root: Node, origin: &Arc<Origin>) {
         if root.is_null() {
             return;
         }
@@ -33,7 +38,7 @@ impl Collector {
             && root.get("items").is_some_and(|items| items.as_list().is_some());
         if is_list {
             if let Some(items) = root.get_mut("items").and_then(Node::as_list_mut) {
-                self.take(std::mem::take(items), origin);
+                self.documents(std::mem::take(items), origin);
             }
             return;
         }
@@ -53,7 +58,7 @@ impl Collector {
             return;
         }
         self.seen.insert(id, span);
-        self.objects.push(object);
+        (self.take)(object);
     }
 
     fn is_object(&mut self, root: &Node) -> bool {
@@ -109,6 +114,8 @@ fn lacking(root: &Node, map: &Map, missing: &[&[&str]]) -> Diagnostic {
     let text = |key| map.get(key).and_then(Node::as_str).unwrap_or_default();
     let help = if map.get("services").is_some_and(|services| services.as_map().is_some()) {
         Some("a Compose project is read when its file is called `compose.yaml`".to_owned())
+    } else if text("kind") == "Package" {
+        Some("a package is read when its file is called `Package.yaml`".to_owned())
     } else if text("kind") == "Kustomization" {
         Some("a Kustomization is read when its file is called `kustomization.yaml`".to_owned())
     } else {
@@ -136,16 +143,19 @@ mod tests {
         let sources = Sources::new();
         let file = sources.add("a.yaml", text);
         let documents = yaml::parse_documents(&sources, file, Dialect::Strict).unwrap();
-        let mut collector = Collector::default();
-        collector.take(documents, &Arc::default());
+        let mut found = Vec::new();
+        let mut take = |object: Object| found.push(object.id().to_string());
+        let mut collector = Collector::new(&mut take);
+        collector.documents(documents, &Arc::default());
+        let faults = collector.faults;
         let shown = |fault: &Diagnostic| {
             let place = fault.labels.first().and_then(|label| sources.place(label.span));
             let place = place.map(|place| format!("{}:{}: ", place.line, place.column));
             let help = fault.help.as_deref().map(|help| format!(" ({help})"));
             format!("{}{fault}{}", place.unwrap_or_default(), help.unwrap_or_default())
         };
-        let found = collector.objects.iter().map(|object| object.id().to_string());
-        found.chain(collector.faults.iter().map(shown)).collect()
+        found.extend(faults.iter().map(shown));
+        found
     }
 
     #[test]

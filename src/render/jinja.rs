@@ -48,7 +48,9 @@ pub fn render(
     input: &Input<'_>,
     sources: &Sources,
 ) -> Result<Rendered, Diagnostics> {
-    let mut collector = Collector::default();
+    let mut objects = Vec::new();
+    let mut take = |object| objects.push(object);
+    let mut collector = Collector::new(&mut take);
     let templates = templates(package, sources, &mut collector.faults);
     let files = package.tree.subtree("files");
     let files = files.iter().map(|(path, bytes)| (path.to_string(), bytes.clone())).collect();
@@ -69,7 +71,7 @@ pub fn render(
                 let file = format!("templates/{name}");
                 let origin = Arc::new(Origin { package: package.name.clone(), file });
                 match output {
-                    Output::Documents(documents) => collector.take(documents, &origin),
+                    Output::Documents(documents) => collector.documents(documents, &origin),
                     Output::Text(text) => notes = Some(text),
                 }
             }
@@ -83,8 +85,8 @@ pub fn render(
             Vec::new()
         }
     };
-    let rendered = Rendered { objects: collector.objects, crds, notes };
-    collector.faults.finish(rendered).map(|(rendered, _)| rendered)
+    collector.faults.finish(())?;
+    Ok(Rendered { objects, crds, notes })
 }
 
 /// Definitions say where they come from as templates do: by the package and the path in it.

@@ -33,6 +33,7 @@ pub(super) struct Composer<'a> {
     dialect: Dialect,
     markers: Option<&'a dyn Substitute>,
     stack: Vec<Frame<'a>>,
+    spares: Spares,
     anchors: HashMap<&'a str, Anchored>,
     faults: Vec<Problem>,
     /// Nodes made, those of aliases counted each time; and those of aliases alone.
@@ -51,9 +52,57 @@ struct Frame<'a> {
     kind: FrameKind,
 }
 
+/// Room for collections that are being read. Most have a few entries: they are gathered where there
+/// is room already and then moved to where they take no more than they need, which halves the
+/// memory of what is read.
+#[derive(Default)]
+struct Spares {
+    lists: Vec<Vec<Node>>,
+    maps: Vec<Map>,
+}
+
+/// Collections of more entries keep the room in which they were gathered.
+const MOVED: usize = 32;
+
+impl Spares {
+    fn list(&mut self) -> FrameKind {
+        FrameKind::List(self.lists.pop().unwrap_or_default())
+    }
+
+    fn map(&mut self) -> FrameKind {
+        let map = self.maps.pop().unwrap_or_default();
+        FrameKind::Map { map, key: None, merges: Vec::new() }
+    }
+
+    fn finish_list(&mut self, mut items: Vec<Node>) -> Vec<Node> {
+        if items.len() > MOVED {
+            return items;
+        }
+        let mut exact = Vec::with_capacity(items.len());
+        exact.append(&mut items);
+        self.lists.push(items);
+        exact
+    }
+
+    fn finish_map(&mut self, mut map: Map) -> Map {
+        if map.len() > MOVED {
+            return map;
+        }
+        let exact = map.take_exact();
+        self.maps.push(map);
+        exact
+    }
+}
+
 enum FrameKind {
     List(Vec<Node>),
-    Map { map: Map, key: Option<Key>, merges: Vec<Node> },
+    Map { map: Map, key: Option<Key>, merges: Vec<Merge> },
+}
+
+/// The value of a `<<`, and how many entries stand before it.
+struct Merge {
+    at: usize,
+    map: Node,
 }
 
 /// A key whose value is still to come.
@@ -101,6 +150,7 @@ impl<'a> Composer<'a> {
             dialect,
             markers,
             stack: Vec::new(),
+            spares: Spares::default(),
             anchors: HashMap::new(),
             faults: Vec::new(),
             made: 0,
@@ -143,12 +193,12 @@ impl<'a> Composer<'a> {
                 }
                 EventKind::Alias(name) => self.alias(name, &event)?,
                 EventKind::SequenceStart(properties) => {
-                    let kind = FrameKind::List(Vec::new());
+                    let kind = self.spares.list();
                     self.open(kind, &properties, event.start, event.content)?;
                     continue;
                 }
                 EventKind::MappingStart(properties) => {
-                    let kind = FrameKind::Map { map: Map::new(), key: None, merges: Vec::new() };
+                    let kind = self.spares.map();
                     self.open(kind, &properties, event.start, event.content)?;
                     continue;
                 }
@@ -204,14 +254,12 @@ impl<'a> Composer<'a> {
         let (value, last) = match frame.kind {
             FrameKind::List(items) => {
                 let last = items.last().map(|item| item.span);
-                (Value::List(items), last)
+                (Value::List(self.spares.finish_list(items)), last)
             }
-            FrameKind::Map { mut map, merges, .. } => {
+            FrameKind::Map { map, merges, .. } => {
                 let last = map.iter().last().map(|entry| entry.key_span.to(entry.value.span));
-                for merge in merges.into_iter().rev() {
-                    merge_below(&mut map, merge);
-                }
-                (Value::Map(map), last)
+                let map = self.spares.finish_map(map);
+                (Value::Map(if merges.is_empty() { map } else { merged(map, merges) }), last)
             }
         };
         // a block collection ends with its last child, not where the next token begins
@@ -415,7 +463,13 @@ fn key(done: Done<'_>, faults: &mut Vec<Problem>) -> Key {
         Value::Number(number @ Number::UInt(_)) => Key::Unsupported(number, span),
         Value::Null => Key::Null(span),
         Value::List(_) | Value::Map(_) => {
-            faults.push(fault::collection_key(&done.node));
+            // what stands in this key may have been told already: `{{ a }}: b` is a key in a key
+            let within =
+                |span: Span| span.start >= done.node.span.start && span.end <= done.node.span.end;
+            let told = faults.iter().filter_map(|fault| fault.advice.as_ref()?.labels.first());
+            if !told.map(|label| label.span).any(within) {
+                faults.push(fault::collection_key(&done.node));
+            }
             Key::Invalid
         }
     }
@@ -434,14 +488,14 @@ fn insert(map: &mut Map, entry: Entry, dialect: Dialect, faults: &mut Vec<Proble
 /// The value of `<<`: a map, or a list of maps of which earlier ones count more.
 fn merge(
     map: &mut Map,
-    merges: &mut Vec<Node>,
+    merges: &mut Vec<Merge>,
     value: Node,
     key_span: Span,
     dialect: Dialect,
     faults: &mut Vec<Problem>,
 ) {
     let span = value.span;
-    let mut maps = match value.value {
+    let maps = match value.value {
         Value::Map(_) => vec![value],
         Value::List(items) if items.iter().all(|item| item.as_map().is_some()) => items,
         _ => {
@@ -449,10 +503,9 @@ fn merge(
             return;
         }
     };
-    maps.reverse();
     if dialect == Dialect::GoYamlV2 {
         // version 2 puts the entries in as if they stood here
-        for merged in maps {
+        for merged in maps.into_iter().rev() {
             if let Value::Map(merged) = merged.value {
                 for entry in merged {
                     map.insert_entry(entry);
@@ -460,17 +513,39 @@ fn merge(
             }
         }
     } else {
-        merges.splice(0..0, maps);
+        let at = map.len();
+        merges.extend(maps.into_iter().map(|map| Merge { at, map }));
     }
 }
 
-/// Puts in the entries of a merged map that are not there yet.
-fn merge_below(map: &mut Map, merged: Node) {
-    if let Value::Map(merged) = merged.value {
-        for entry in merged {
-            if !map.contains_key(&entry.key) {
-                map.insert_entry(entry);
-            }
+/// Puts the entries of merged maps where each `<<` stands. Entries that are written out count more,
+/// then those of earlier maps.
+fn merged(map: Map, merges: Vec<Merge>) -> Map {
+    let entries = |merge: Merge| {
+        let inner = match merge.map.value {
+            Value::Map(inner) => inner,
+            _ => Map::new(),
+        };
+        inner.into_iter().map(move |entry| (merge.at, entry))
+    };
+    let added: Vec<(usize, Entry)> = merges
+        .into_iter()
+        .flat_map(entries)
+        .filter(|(_, entry)| !map.contains_key(&entry.key))
+        .collect();
+    let mut added = added.into_iter().peekable();
+    let mut out = Map::with_capacity(map.len() + added.len());
+    let place = |out: &mut Map, entry: Entry| {
+        if !out.contains_key(&entry.key) {
+            out.insert_entry(entry);
         }
+    };
+    for (index, entry) in map.into_iter().enumerate() {
+        while let Some((_, earlier)) = added.next_if(|(at, _)| *at <= index) {
+            place(&mut out, earlier);
+        }
+        out.insert_entry(entry);
     }
+    added.for_each(|(_, entry)| place(&mut out, entry));
+    out
 }

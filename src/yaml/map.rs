@@ -141,6 +141,14 @@ impl Map {
         &mut self.entries[at].value
     }
 
+    /// Moves the entries into a map that takes no more room than they need; this one is empty
+    /// afterwards and keeps its room.
+    pub(super) fn take_exact(&mut self) -> Map {
+        let mut entries = Vec::with_capacity(self.entries.len());
+        entries.append(&mut self.entries);
+        Map { entries, index: self.index.take() }
+    }
+
     /// Removes a key and gives its value; the order of the others stays. Linear in the entries:
     /// to remove many use [`Map::retain`].
     pub fn remove(&mut self, key: &str) -> Option<Node> {

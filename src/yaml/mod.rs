@@ -31,8 +31,8 @@ pub use node::{Node, Number, Str, Value};
 pub use path::{FieldPath, Step};
 pub use problem::YamlError;
 pub use read::{
-    Documents, ReadOptions, decode, parse_documents, parse_documents_with, parse_first, parse_one,
-    parse_text,
+    Documents, ReadOptions, decode, each_document, parse_documents, parse_documents_with,
+    parse_first, parse_one, parse_text,
 };
 pub use resolve::Dialect;
 pub use substitute::Substitute;

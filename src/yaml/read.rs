@@ -47,6 +47,25 @@ pub fn parse_documents_with(
     Documents::new(&text, file, options).collect_all().map_err(diagnostics)
 }
 
+/// Hands on every document of a file that is not empty as soon as it is read, so that of a large
+/// file only what is wanted has to be kept.
+pub fn each_document(
+    sources: &Sources,
+    file: FileId,
+    dialect: Dialect,
+    mut take: impl FnMut(Node),
+) -> Result<(), Diagnostics> {
+    let text = text_of(sources, file);
+    let options = ReadOptions { dialect, markers: None };
+    let mut documents = Documents::new(&text, file, &options);
+    while let Some(node) = documents.next_document().map_err(diagnostics)? {
+        if !node.is_null() {
+            take(node);
+        }
+    }
+    Ok(())
+}
+
 /// Reads a file of one document. No document is null; a second one is an error.
 pub fn parse_one(sources: &Sources, file: FileId, dialect: Dialect) -> Result<Node, Diagnostics> {
     let text = text_of(sources, file);

@@ -156,6 +156,20 @@ fn merged_keys_give_way_to_explicit_ones() {
 }
 
 #[test]
+fn merged_keys_stand_where_the_merge_stands() {
+    for (text, expected) in [
+        ("- &b {x: 1, z: 2}\n- {a: 0, <<: *b, c: 4}\n", "a x z c"),
+        ("- &b {x: 1, z: 2}\n- {<<: *b, x: 0, c: 4}\n", "z x c"),
+        ("- &b {x: 1, z: 2}\n- &c {z: 3, q: 4}\n- {<<: [*c, *b], d: 5}\n", "z q x d"),
+        ("- &b {x: 1}\n- &c {q: 2}\n- {<<: *b, a: 0, <<: *c}\n", "x a q"),
+    ] {
+        let node = strict(text).expect("fine").remove(0);
+        let last = node.as_list().and_then(|items| items.last()?.as_map()).expect("a map");
+        assert_eq!(last.keys().collect::<Vec<_>>().join(" "), expected, "{text}");
+    }
+}
+
+#[test]
 fn hostile_texts_end_in_a_fault() {
     let too_deep = |text: &str| strict(text).expect_err("deep").starts_with("depth: nested more");
     assert!(too_deep(&"[".repeat(20_000)));

@@ -63,7 +63,8 @@ fn examples_render_to_their_snapshots_and_are_valid() {
         {
             let compiled = render(&example, overlay);
             assert!(compiled.warnings.is_empty(), "{example} {overlay:?}: {}", compiled.warnings);
-            let review = policy::review(&compiled.objects, &Schemas::latest(), Options::default());
+            let review =
+                policy::review(compiled.objects.clone(), &Schemas::latest(), Options::default());
             assert!(review.findings.is_empty(), "{example} {overlay:?}: {}", review.findings);
             expected.push(format!("{example}/{}.snap", overlay.unwrap_or("package")));
             let mut settings = insta::Settings::clone_current();

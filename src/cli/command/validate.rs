@@ -6,7 +6,7 @@ use crate::cli::exit::{FAILED, FINE, Failure};
 use crate::cli::source_args::SourceArgs;
 use crate::cli::ui::Ui;
 use crate::cli::{findings, report};
-use crate::policy::{self, Options, Review};
+use crate::policy::{Options, Review, Reviewer};
 use crate::schema::Schemas;
 use std::io::Write;
 
@@ -51,13 +51,10 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
             Failure::Usage(format!("no schemas of Kubernetes {version}; there are {range}"))
         })?,
     };
-    let (sources, review) = match args.source.compile(ui) {
-        Ok((sources, compiled)) => {
-            let mut objects = compiled.crds;
-            objects.extend(compiled.objects);
-            let options = Options { ignore_missing_schemas: args.ignore_missing_schemas };
-            (sources, policy::review(&objects, &schemas, options))
-        }
+    let options = Options { ignore_missing_schemas: args.ignore_missing_schemas };
+    let mut reviewer = Reviewer::new(&schemas, options);
+    let (sources, review) = match args.source.for_each(ui, &mut |object| reviewer.take(object)) {
+        Ok(sources) => (sources, reviewer.finish()),
         // who reads findings with a program reads those of the source itself no other way
         Err(Failure::Input { sources, faults }) if args.format != "human" => {
             (sources, Review { findings: faults, ..Review::default() })
@@ -114,7 +111,13 @@ fn human(ui: &Ui, sources: &Sources, review: &Review, version: &str) {
     }
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     if errors + warnings > 0 {
-        return ui.say(format_args!("{line} ({errors} errors, {warnings} warnings)"));
+        let some = |count: usize, what: &str| {
+            let plural = if count == 1 { "" } else { "s" };
+            (count > 0).then(|| format!("{count} {what}{plural}"))
+        };
+        let counts: Vec<String> =
+            [some(errors, "error"), some(warnings, "warning")].into_iter().flatten().collect();
+        return ui.say(format_args!("{line} ({})", counts.join(", ")));
     }
     ui.say(line);
 }

@@ -76,7 +76,7 @@ pub enum LocalError {
 pub fn load(source: &str) -> Result<FileTree, LocalError> {
     if source == "-" {
         let limits = Limits::default();
-        let bytes = read_bounded(io::stdin().lock(), "-", &limits)?;
+        let bytes = read_bounded(io::stdin().lock(), 0, "-", &limits)?;
         let mut tree = FileTree::new("");
         tree.insert(SafePath::parse("stdin.yaml").expect("a plain name"), bytes);
         return Ok(tree);
@@ -109,7 +109,8 @@ pub fn is_archive(source: &str) -> bool {
 }
 
 /// A name in the same folder that the user may have meant.
-fn nearest(path: &Path) -> Option<String> {
+#[must_use]
+pub fn nearest(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let entries = fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
     let names: Vec<String> =
@@ -207,11 +208,19 @@ impl Walk {
 fn read_file(path: &Path, shown: &str, limits: &Limits) -> Result<Vec<u8>, LocalError> {
     let file = fs::File::open(path)
         .map_err(|error| LocalError::Unreadable { path: shown.to_owned(), error })?;
-    read_bounded(file, shown, limits)
+    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    read_bounded(file, size, shown, limits)
 }
 
-fn read_bounded(from: impl Read, shown: &str, limits: &Limits) -> Result<Vec<u8>, LocalError> {
-    let mut bytes = Vec::new();
+fn read_bounded(
+    from: impl Read,
+    size: u64,
+    shown: &str,
+    limits: &Limits,
+) -> Result<Vec<u8>, LocalError> {
+    // one byte more, for the read that finds the end
+    let room = usize::try_from(size.min(limits.file_bytes) + 1).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(room);
     from.take(limits.file_bytes + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| LocalError::Unreadable { path: shown.to_owned(), error })?;
@@ -256,6 +265,16 @@ mod tests {
         symlink("/etc/hostname", folder.path().join("out.yaml")).expect("a link");
         let error = load(folder.path().to_str().expect("text")).expect_err("a refusal");
         assert!(error.to_string().ends_with("is a link that leads out of the package"), "{error}");
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused() {
+        let limits = Limits { file_bytes: 1 << 20, ..Limits::default() };
+        let error =
+            read_bounded(std::io::repeat(b'a'), 0, "files/big", &limits).expect_err("a bound");
+        assert_eq!(error.to_string(), "`files/big` holds more than 1 MiB");
+        let code = miette::Diagnostic::code(&error).expect("a code").to_string();
+        assert_eq!(code, "wharf::source::too_large");
     }
 
     #[test]
