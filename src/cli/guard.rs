@@ -21,14 +21,26 @@ const PER_BYTE: u64 = 40;
 /// How long it may take.
 const TIME: Duration = Duration::from_secs(120);
 
+/// What compiling may take.
+struct Limits {
+    memory: u64,
+    time: Duration,
+}
+
 /// How often that is looked at.
 const INTERVAL: Duration = Duration::from_millis(10);
 
 /// Compiles a source of a size, under guard.
 pub(super) fn guarded<T>(ui: &Ui, source: &str, bytes: u64, compile: impl FnOnce() -> T) -> T {
     let done = AtomicBool::new(false);
+    let memory = MEMORY + bytes.saturating_mul(PER_BYTE);
+    let limits = Limits { memory, time: TIME };
     thread::scope(|scope| {
-        let watcher = scope.spawn(|| watch(ui, source, bytes, &done));
+        let watcher = scope.spawn(|| {
+            if let Some(what) = watch(&limits, &done) {
+                end(ui, format!("`{source}` takes {what} to compile"));
+            }
+        });
         let _ended = Ended { done: &done, watcher: watcher.thread().clone() };
         compile()
     })
@@ -47,20 +59,20 @@ impl Drop for Ended<'_> {
     }
 }
 
-fn watch(ui: &Ui, source: &str, bytes: u64, done: &AtomicBool) {
+/// Waits until compiling is done, or until it takes too much: then it says what.
+fn watch(limits: &Limits, done: &AtomicBool) -> Option<String> {
     let start = Instant::now();
-    let limit = resident() + MEMORY + bytes.saturating_mul(PER_BYTE);
+    let before = resident();
     loop {
         thread::park_timeout(INTERVAL);
         if done.load(Ordering::Acquire) {
-            return;
+            return None;
         }
-        let memory = resident();
-        if memory > limit {
-            end(ui, format!("`{source}` takes more than {} MiB to compile", limit >> 20));
+        if resident().saturating_sub(before) > limits.memory {
+            return Some(format!("more than {} MiB of memory", limits.memory >> 20));
         }
-        if start.elapsed() > TIME {
-            end(ui, format!("`{source}` takes more than {} s to compile", TIME.as_secs()));
+        if start.elapsed() > limits.time {
+            return Some(format!("more than {} s", limits.time.as_secs()));
         }
     }
 }
@@ -79,4 +91,29 @@ fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let size = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
     size.and_then(|size| size.trim().parse::<u64>().ok()).unwrap_or_default() << 10
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_too_much_is_named() {
+        let ample = || Limits { memory: u64::MAX, time: TIME };
+        let (going, done) = (AtomicBool::new(false), AtomicBool::new(true));
+        assert_eq!(watch(&ample(), &done), None);
+        let short = Limits { time: Duration::ZERO, ..ample() };
+        assert_eq!(watch(&short, &going).as_deref(), Some("more than 0 s"));
+        let started = Instant::now();
+        let held = thread::scope(|scope| {
+            let watcher = scope.spawn(|| watch(&Limits { memory: 64 << 20, ..ample() }, &going));
+            let mut held = Vec::new();
+            while !watcher.is_finished() && started.elapsed() < TIME {
+                held.push(vec![1_u8; 1 << 20]);
+                thread::sleep(Duration::from_millis(1));
+            }
+            (watcher.join().expect("no panic"), held.len())
+        });
+        assert_eq!(held.0.as_deref(), Some("more than 64 MiB of memory"), "after {} MiB", held.1);
+    }
 }

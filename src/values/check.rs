@@ -17,6 +17,9 @@ use serde_json::Value as Json;
 /// Parts of a name that make its value a secret.
 const SECRET_WORDS: &[&str] = &["password", "passwd", "token", "secret", "apikey", "privatekey"];
 
+/// JSON Schema's types.
+const TYPES: &[&str] = &["array", "boolean", "integer", "null", "number", "object", "string"];
+
 /// True when a template's `values.…` path holds something that must not be shown.
 #[must_use]
 pub fn is_secret(path: &FieldPath, schema: Schema<'_>) -> bool {
@@ -40,6 +43,7 @@ fn is_secret_name(name: &str) -> bool {
 /// # Errors
 /// All faults of the values, or those of the schema itself.
 pub fn check(values: &Node, schema: &Node) -> Result<(), Diagnostics> {
+    super::effort::check(schema, values)?;
     let mut document = Json::from(schema);
     close(&mut document);
     let validator = jsonschema::options()
@@ -48,9 +52,22 @@ pub fn check(values: &Node, schema: &Node) -> Result<(), Diagnostics> {
         .build(&document)
         .map_err(|error| {
             let place = find(schema, error.instance_path());
-            Diagnostic::error("wharf::values::schema_invalid", "values.schema.json is no schema")
-                .at(place.node.map_or(schema.span, |node| node.span), "")
-                .note(error.masked().to_string())
+            let node = place.node.unwrap_or(schema);
+            let fault = Diagnostic::error(
+                "wharf::values::schema_invalid",
+                "values.schema.json is no schema",
+            )
+            .at(node.span, "");
+            let is_type = place.path.steps().last().is_some_and(|step| match step {
+                Step::Key(key) => key == "type",
+                Step::Index(_) => false,
+            });
+            match node.as_str().filter(|_| is_type) {
+                Some(text) => fault
+                    .note(format!("types are {}", TYPES.join(", ")))
+                    .maybe_help(suggest::did_you_mean(text, TYPES.iter().copied())),
+                None => fault.note(error.masked().to_string()),
+            }
         })?;
     let instance = Json::from(values);
     let mut faults = Diagnostics::new();

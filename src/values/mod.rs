@@ -8,6 +8,7 @@
 //! (`x-wharf-merge`). The result is checked against `values.schema.json`.
 
 mod check;
+mod effort;
 mod merge;
 mod schema;
 mod set_flag;

@@ -173,7 +173,17 @@ fn translate(
         ErrorKind::SyntaxError | ErrorKind::BadEscape => Diagnostic::error(
             "wharf::template::syntax",
             format!("the template cannot be read: {detail}"),
+        )
+        .maybe_help(
+            detail
+                .contains("expected end of variable block")
+                .then(|| "`{{ … }}` holds one expression; put a text in quotes".to_owned()),
         ),
+        _ if detail == "recursion limit exceeded" => Diagnostic::error(
+            "wharf::template::too_deep",
+            "macros or templates lie too deep in each other",
+        )
+        .help("look for one that calls or includes itself without end"),
         ErrorKind::OutOfFuel => {
             Diagnostic::error("wharf::template::too_long", "the template takes too long to render")
                 .note(format!("a template may take {} steps", super::FUEL))

@@ -1,9 +1,10 @@
 //! Keeps values from growing without end.
 //!
 //! Steps bound what a template does, and its output what it prints, but a value that doubles each
-//! time it is set fills all memory within forty steps. So what `{% set %}` names is weighed, and
-//! filters and methods whose result can be far larger than what they are given are reckoned before
-//! they run.
+//! time it is set fills all memory within forty steps. So whatever gets a name is weighed: by
+//! `{% set %}`, `{% with %}`, `{% for %}`, or as a parameter of a macro. What `~` and `+` put
+//! together is counted, and filters and methods whose result can be far larger than what they are
+//! given are reckoned before they run.
 
 use super::trace;
 use super::value;
@@ -17,12 +18,19 @@ const LARGEST: usize = 16 << 20;
 /// Bytes, about, that all values named by one template may have together.
 const TOGETHER: usize = 1 << 30;
 
+/// Bytes, about, that `~` and `+` may put together in one template.
+const JOINED: usize = 64 << 20;
+
 /// Filters that are reckoned.
 const RECKONED: &[&str] = &["batch", "format", "indent", "join", "replace", "slice"];
 
 /// Adds what keeps values small.
 pub(super) fn install(env: &mut Environment<'_>) {
     env.add_filter("__held", |held: Value| hold(&held).map(|()| held));
+    env.add_filter("__bounded", |value: Value| weight(&value).map(|_| value));
+    env.add_filter("__part", |part: Value| join(&part).map(|()| part));
+    env.add_function("__enter", |parameters: Rest<Value>| enter(&parameters));
+    env.add_function("__leave", trace::leave);
     env.add_filter("__batch", filters::batch);
     env.add_filter("__format", filters::format);
     env.add_filter("__indent", filters::indent);
@@ -50,16 +58,29 @@ pub(super) fn install(env: &mut Environment<'_>) {
     });
 }
 
-/// A value gets a name.
-fn hold(held: &Value) -> Result<(), Error> {
+/// About how many bytes a value takes, if they are not too many.
+fn weight(value: &Value) -> Result<usize, Error> {
     let mut left = LARGEST;
-    if !value::weigh(held, &mut left) {
-        return Err(too_large());
+    if value::weigh(value, &mut left) { Ok(LARGEST - left) } else { Err(too_large()) }
+}
+
+/// A value gets a name for the rest of the template.
+fn hold(held: &Value) -> Result<(), Error> {
+    if trace::hold(weight(held)?) > TOGETHER { Err(too_large()) } else { Ok(()) }
+}
+
+/// Values get names until the macro ends.
+fn enter(parameters: &[Value]) -> Result<(), Error> {
+    let mut bytes = 0;
+    for parameter in parameters {
+        bytes += weight(parameter)?;
     }
-    if trace::hold(LARGEST - left) > TOGETHER {
-        return Err(too_large());
-    }
-    Ok(())
+    if trace::enter(bytes) > TOGETHER { Err(too_large()) } else { Ok(()) }
+}
+
+/// A value becomes part of a longer one.
+fn join(part: &Value) -> Result<(), Error> {
+    if trace::join(weight(part)?) > JOINED { Err(too_large()) } else { Ok(()) }
 }
 
 /// About how many bytes a filter will make of its arguments, the first being what it is applied to.

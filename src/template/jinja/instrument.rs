@@ -4,7 +4,9 @@
 //! {{ x }}                →  {%+ do __begin(7) %}{{ x }}       which expression is being printed
 //! text                   →  <piece marker>text               where text stood
 //! {{ m(1) ~ "!" }}       →  {{ (m(1)|__text) ~ "!" }}        operators and filters see text
-//! {% set x = a ~ b %}    →  {% set x = (a ~ b)|__held %}     values do not grow without end
+//! {% set x = a ~ b %}    →  {% set x = (a|__part ~ b)|__held %}    values do not grow without end
+//! {% for x in f(a) %}    →  {% for x in ((f(a)|__text))|__bounded %}
+//! {% macro m(a) %}       →  {% macro m(a) %}{% do __enter(a) %}    and __leave where it ends
 //! {% set x %}…{% endset %}   +  {% set x = x|__capture %}
 //! {% filter f %}         →  {% filter __capture|f %}
 //! {% endcall %}↵         →  {% endcall %}↵↵             the line that a call printed ends
@@ -86,6 +88,7 @@ pub(super) fn prepare(
         prepared: &mut prepared,
         insertions: Vec::new(),
         sets: Vec::new(),
+        scopes: Vec::new(),
     };
     rewriter.run()?;
     let insertions = std::mem::take(&mut rewriter.insertions);
@@ -141,6 +144,8 @@ struct Rewriter<'a> {
     insertions: Vec<(usize, String)>,
     /// Names of the open `{% set x %}` blocks.
     sets: Vec<&'a str>,
+    /// Of the open macros, whether they have parameters.
+    scopes: Vec<bool>,
 }
 
 impl<'a> Rewriter<'a> {
@@ -245,6 +250,11 @@ impl<'a> Rewriter<'a> {
                     self.calls(open + 1, end, false);
                 }
             }
+            Some("macro") => {
+                let open = (first..end).find(|at| self.is(*at, &Token::ParenOpen));
+                self.enter(open, end);
+            }
+            Some("endmacro") => self.leave(start),
             Some("endcall") => {
                 // a call prints, so as after `}}` the line goes on: the engine takes this line
                 // break instead of the template's own
@@ -266,7 +276,9 @@ impl<'a> Rewriter<'a> {
             }
             Some("filter") if first < end => self.put(self.start_of(first), "__capture|"),
             Some("do") => self.calls(first, end, true),
-            Some("if" | "elif" | "for" | "with") => self.calls(first, end, false),
+            Some("if" | "elif") => self.calls(first, end, false),
+            Some("for") => self.loops(first, end),
+            Some("with") => self.with(first, end),
             Some("autoescape") => {
                 let span =
                     Span::new(self.prepared.file, span.start_offset as usize, self.end_offset(end));
@@ -302,6 +314,103 @@ impl<'a> Rewriter<'a> {
         self.sets.push(name);
     }
 
+    /// `{% for x in … %}`: what is looped over is weighed, unless it is only named.
+    fn loops(&mut self, first: usize, end: usize) {
+        let Some(word) = (first..end).find(|at| self.ident(*at) == Some("in")) else { return };
+        let list = word + 1;
+        let mut depth = 0usize;
+        let stop = (list..end).find(|at| {
+            match self.tokens[*at].0 {
+                Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => depth += 1,
+                Token::ParenClose | Token::BracketClose | Token::BraceClose => {
+                    depth = depth.saturating_sub(1);
+                }
+                _ => {}
+            }
+            depth == 0 && matches!(self.ident(*at), Some("if" | "recursive"))
+        });
+        let stop = stop.unwrap_or(end);
+        self.bounded(list, stop);
+        self.calls(stop, end, false);
+    }
+
+    /// `{% with a = …, b = … %}`: each value is weighed.
+    fn with(&mut self, first: usize, end: usize) {
+        let mut at = first;
+        while let Some(assign) = (at..end).find(|at| self.is(*at, &Token::Assign)) {
+            let mut depth = 0usize;
+            let comma = (assign + 1..end).find(|at| {
+                match self.tokens[*at].0 {
+                    Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => depth += 1,
+                    Token::ParenClose | Token::BracketClose | Token::BraceClose => {
+                        depth = depth.saturating_sub(1);
+                    }
+                    _ => {}
+                }
+                depth == 0 && self.is(*at, &Token::Comma)
+            });
+            let stop = comma.unwrap_or(end);
+            self.bounded(assign + 1, stop);
+            at = stop;
+        }
+    }
+
+    /// Weighs the expression between two tokens, if it can make anything new.
+    fn bounded(&mut self, from: usize, to: usize) {
+        let plain = |at: usize| matches!(self.tokens[at].0, Token::Ident(_) | Token::Dot);
+        let range = self.ident(from) == Some("range");
+        if from >= to || range || (from..to).all(plain) {
+            return self.calls(from, to, false);
+        }
+        self.put(self.start_of(from), "(");
+        self.calls(from, to, false);
+        self.put(self.end_offset(to - 1), ")|__bounded");
+    }
+
+    /// After the tag that ends at `end`: weighs the parameters of a macro, whose list opens at
+    /// `open`.
+    fn enter(&mut self, open: Option<usize>, end: usize) {
+        let close = open.map_or(end, |open| self.closing(open, end));
+        let mut names = Vec::new();
+        let mut depth = 0usize;
+        for at in open.unwrap_or(end)..close {
+            match self.tokens[at].0 {
+                Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => depth += 1,
+                Token::ParenClose | Token::BracketClose | Token::BraceClose => {
+                    depth = depth.saturating_sub(1);
+                }
+                _ => {}
+            }
+            let begins = self.is(at, &Token::ParenOpen) || self.is(at, &Token::Comma);
+            if depth == 1 && begins {
+                names.extend(self.ident(at + 1));
+            }
+        }
+        self.scopes.push(!names.is_empty());
+        if !names.is_empty() {
+            let close = self.end_offset(end);
+            let sign = match self.text.as_bytes().get(close.wrapping_sub(3)) {
+                Some(b'-') => "-",
+                Some(b'+') => "+",
+                _ => "",
+            };
+            self.put(close, format!("{{% do __enter({}) {sign}%}}", names.join(", ")));
+        }
+    }
+
+    /// Before the tag at `tag`, which ends a macro.
+    fn leave(&mut self, tag: usize) {
+        if self.scopes.pop() == Some(true) {
+            let tag = self.start_of(tag);
+            let sign = match self.text.as_bytes().get(tag + 2) {
+                Some(b'-') => "-",
+                Some(b'+') => "+",
+                _ => "",
+            };
+            self.put(tag, format!("{{%{sign} do __leave() %}}"));
+        }
+    }
+
     /// Flattens the results of calls between two tokens, but for one that is the whole.
     fn calls(&mut self, from: usize, to: usize, direct: bool) {
         for open in from..to {
@@ -326,6 +435,18 @@ impl<'a> Rewriter<'a> {
             }
             self.put(self.start_of(start), "(");
             self.put(self.end_offset(close), "|__text)");
+        }
+        // what is put together is counted, so that no long chain of it fills the memory
+        for at in from + 1..to {
+            let joins = matches!(self.tokens[at].0, Token::Tilde | Token::Plus);
+            let operand = match &self.tokens[at - 1].0 {
+                Token::Ident(name) => !KEYWORDS.contains(name),
+                Token::ParenClose | Token::BracketClose => true,
+                _ => false,
+            };
+            if joins && operand {
+                self.put(self.end_offset(at - 1), "|__part");
+            }
         }
     }
 
@@ -412,7 +533,7 @@ mod tests {
         check("a: {{- x -}}\n", "a: {%- do __begin(0) %}{{- x -}}\n");
         check("{{ m(1) }}", "{%+ do __begin(0) %}{{ m(1) }}");
         check("{{ h.m(1, n(2)) }}", "{%+ do __begin(0) %}{{ h.m(1, (n(2)|__text)) }}");
-        check("{{ m(1) ~ 'a' }}", "{%+ do __begin(0) %}{{ (m(1)|__text) ~ 'a' }}");
+        check("{{ m(1) ~ 'a' }}", "{%+ do __begin(0) %}{{ (m(1)|__text)|__part ~ 'a' }}");
         check("{{ m(1)|upper }}", "{%+ do __begin(0) %}{{ (m(1)|__text)|upper }}");
         check("{{ a|default(m(1)) }}", "{%+ do __begin(0) %}{{ a|default((m(1)|__text)) }}");
         check(
@@ -427,6 +548,24 @@ mod tests {
         check("{% set x = a[0].m(1) %}", "{% set x = ((a[0].m(1)|__text))|__held %}");
         check("{% set a, b = 1, c -%}", "{% set a, b = (1, c)|__held -%}");
         check("{{ super() }}", "{{ super() }}");
+    }
+
+    #[test]
+    fn what_can_grow_is_weighed() {
+        check("{{ a ~ -b + 'c' + 1 }}", "{%+ do __begin(0) %}{{ a|__part ~ -b|__part + 'c' + 1 }}");
+        check(
+            "{% for x in [a] if x or b %}{% endfor %}",
+            "{% for x in ([a])|__bounded if x or b %}{% endfor %}",
+        );
+        check(
+            "{% with a = b, c = [d, e], f = m(g) %}{% endwith %}",
+            "{% with a = b, c = ([d, e])|__bounded, f = ((m(g)|__text))|__bounded %}{% endwith %}",
+        );
+        check(
+            "{% macro m(a, b=[c]) -%}x{%- endmacro %}",
+            "{% macro m(a, b=[c]) -%}{% do __enter(a, b) -%}x{%- do __leave() %}{%- endmacro %}",
+        );
+        check("{% macro m() %}x{% endmacro %}", "{% macro m() %}x{% endmacro %}");
     }
 
     #[test]

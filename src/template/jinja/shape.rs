@@ -1,4 +1,4 @@
-//! Refuses templates that are written so deep that the engine, which follows expressions by
+//! Refuses templates with blocks that are not closed, and those that are written so deep that the engine, which follows expressions by
 //! recursion, would run out of stack before it could say so.
 
 use crate::base::diag::Diagnostic;
@@ -8,11 +8,15 @@ use minijinja::machinery::{Span as At, Token};
 /// Operators, attributes and filters that one expression may chain, counted through its brackets.
 const MAX_CHAIN: usize = 250;
 
+/// Blocks that have an end, beside `set`.
+const BLOCKS: &[&str] = &["autoescape", "block", "call", "filter", "for", "if", "macro", "with"];
+
 /// Branches that one `if` may have.
 const MAX_BRANCHES: usize = 100;
 
 /// Checks the tokens of a template.
 pub(super) fn check(tokens: &[(Token<'_>, At)], file: FileId) -> Result<(), Diagnostic> {
+    blocks(tokens, file)?;
     let mut chain = Chain::default();
     let mut branches: Vec<usize> = Vec::new();
     for (at, (token, span)) in tokens.iter().enumerate() {
@@ -52,6 +56,57 @@ pub(super) fn check(tokens: &[(Token<'_>, At)], file: FileId) -> Result<(), Diag
         }
     }
     Ok(())
+}
+
+/// Every block must be closed, the innermost first. The engine sees it too, and says where it
+/// noticed; what helps is where the block begins.
+fn blocks(tokens: &[(Token<'_>, At)], file: FileId) -> Result<(), Diagnostic> {
+    let span = |at: At| Span::new(file, at.start_offset as usize, at.end_offset as usize);
+    let unclosed = |name: &str, at: Span| {
+        let message = format!("the template cannot be read: `{name}` is not closed");
+        Diagnostic::error("wharf::template::syntax", message).at(at, "begins here")
+    };
+    let mut open: Vec<(&str, Span)> = Vec::new();
+    for (at, (token, begin)) in tokens.iter().enumerate() {
+        let Some((Token::Ident(name), word)) = tokens.get(at + 1) else { continue };
+        if !matches!(token, Token::BlockStart) {
+            continue;
+        }
+        let tag = span(*begin).to(span(*word));
+        let block = match *name {
+            "set" => {
+                let inner = tokens[at..].iter().map(|(token, _)| token);
+                let mut inner = inner.take_while(|token| !matches!(token, Token::BlockEnd));
+                !inner.any(|token| matches!(token, Token::Assign))
+            }
+            name => BLOCKS.contains(&name),
+        };
+        if block {
+            open.push((name, tag));
+        } else if let Some(closed) = name.strip_prefix("end")
+            && (closed == "set" || BLOCKS.contains(&closed))
+        {
+            match open.pop() {
+                Some((name, _)) if name == closed => {}
+                Some((name, at)) => {
+                    return Err(unclosed(name, at)
+                        .at(tag, "this closes another block")
+                        .help(format!("write `{{% end{name} %}}` before it")));
+                }
+                None => {
+                    let message =
+                        format!("the template cannot be read: no `{closed}` is open here");
+                    return Err(Diagnostic::error("wharf::template::syntax", message).at(tag, ""));
+                }
+            }
+        }
+    }
+    match open.pop() {
+        Some((name, at)) => {
+            Err(unclosed(name, at).help(format!("write `{{% end{name} %}}` where it ends")))
+        }
+        None => Ok(()),
+    }
 }
 
 fn too_deep(message: String) -> Diagnostic {

@@ -217,7 +217,8 @@ fn faults_have_codes_and_suggestions() {
         ),
         (
             "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
-            "template::failed: recursion limit exceeded",
+            "template::too_deep: macros or templates lie too deep in each other (look for one that \
+             calls or includes itself without end)",
         ),
         ("a: {{ 'x'.center(3) }}", "template::unknown_name: there is no method `center`"),
         ("{% include 'gone.j2' %}", "template::not_found: there is no template `gone.j2`"),
@@ -242,7 +243,8 @@ fn faults_have_codes_and_suggestions() {
         ("a: {{ values.password | int }}", "template::failed: invalid operation"),
         (
             "a: {{ values.x",
-            "template::syntax: the template cannot be read: unexpected end of input, expected end of variable block",
+            "template::syntax: the template cannot be read: unexpected end of input, expected end of \
+             variable block (`{{ … }}` holds one expression; put a text in quotes)",
         ),
     ] {
         assert_eq!(fault(template), expected, "{template}");

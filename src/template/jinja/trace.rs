@@ -70,8 +70,12 @@ pub(super) struct Trace {
     pub(super) secret: bool,
     written: usize,
     limit: usize,
-    /// Bytes, about, of all values that got a name.
+    /// Bytes, about, of all values that have a name.
     held: usize,
+    /// Those of them that are parameters of each open macro.
+    scopes: Vec<usize>,
+    /// Bytes that operators put together.
+    joined: usize,
 }
 
 thread_local! {
@@ -167,6 +171,31 @@ pub(super) fn hold(bytes: usize) -> usize {
     TRACE.with_borrow_mut(|trace| {
         trace.held = trace.held.saturating_add(bytes);
         trace.held
+    })
+}
+
+/// Counts bytes of the parameters of a macro that begins; gives how many have names now.
+pub(super) fn enter(bytes: usize) -> usize {
+    TRACE.with_borrow_mut(|trace| {
+        trace.scopes.push(bytes);
+        trace.held = trace.held.saturating_add(bytes);
+        trace.held
+    })
+}
+
+/// A macro ends, and with it its parameters.
+pub(super) fn leave() {
+    TRACE.with_borrow_mut(|trace| {
+        let bytes = trace.scopes.pop().unwrap_or_default();
+        trace.held = trace.held.saturating_sub(bytes);
+    });
+}
+
+/// Counts bytes that become part of a longer value; gives how many there were together.
+pub(super) fn join(bytes: usize) -> usize {
+    TRACE.with_borrow_mut(|trace| {
+        trace.joined = trace.joined.saturating_add(bytes);
+        trace.joined
     })
 }
 

@@ -206,6 +206,9 @@ fn back(value: &Value, depth: usize, left: &mut usize) -> Result<Node, Refusal> 
         }
         return Ok(Node::new(out, list.span));
     }
+    if is_macro(value) {
+        return Err(Refusal::Function);
+    }
     let invalid = |error: minijinja::Error| Refusal::Invalid(error.to_string());
     Ok(match value.kind() {
         ValueKind::Undefined => return Err(Refusal::Undefined),
@@ -245,6 +248,12 @@ fn back(value: &Value, depth: usize, left: &mut usize) -> Result<Node, Refusal> 
         }
         _ => return Err(Refusal::Function),
     })
+}
+
+/// The engine shows macros as maps of what they are.
+fn is_macro(value: &Value) -> bool {
+    value.kind() == ValueKind::Map
+        && value.as_object().is_some_and(|object| object.type_name().ends_with("::Macro"))
 }
 
 fn number(value: &Value) -> Result<Node, Refusal> {
