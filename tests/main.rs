@@ -9,6 +9,7 @@ mod agent;
 mod api;
 mod deploy;
 mod examples;
+mod faults;
 mod hostile;
 mod prerequisites;
 mod quickstart;

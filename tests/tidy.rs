@@ -1,6 +1,6 @@
 //! Rules about the source tree that the compiler does not check: import ranks, file sizes, headers.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -193,27 +193,59 @@ fn files_open_with_their_purpose_and_stay_small() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-#[test]
-fn every_error_code_is_documented() {
-    let base = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = fs::read_to_string(base.join("docs/errors.md")).unwrap_or_default();
-    let mut missing = BTreeMap::new();
-    for source in sources("src") {
-        for (at, _) in source.text.match_indices("wharf::") {
-            let code: String = source.text[at..]
-                .chars()
-                .take_while(|c| c.is_ascii_lowercase() || *c == '_' || *c == ':')
-                .collect();
-            let code = code.trim_end_matches(':');
-            let parts: Vec<&str> = code.split("::").collect();
-            let quoted = source.text[..at].ends_with(['"', '(']);
-            let is_code = quoted && parts.len() == 3 && rank_of(RANKS, parts[1]).is_some();
-            if is_code && !docs.contains(&format!("`{code}`")) {
-                missing.insert(code.to_owned(), source.path.clone());
-            }
+/// The error codes that a text holds.
+fn codes(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in text.match_indices("wharf::") {
+        let end = text[at..].find(|c: char| !c.is_ascii_lowercase() && c != '_' && c != ':');
+        let code = text[at..][..end.unwrap_or(text.len() - at)].trim_end_matches(':');
+        let parts: Vec<&str> = code.split("::").collect();
+        if parts.len() == 3 && rank_of(RANKS, parts[1]).is_some() {
+            found.insert(code.to_owned());
         }
     }
-    assert!(missing.is_empty(), "codes without an entry in docs/errors.md: {missing:#?}");
+    found
+}
+
+#[test]
+fn every_error_code_is_documented_and_tested() {
+    let base = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = fs::read_to_string(base.join("docs/errors.md")).expect("it is there");
+    let rows = docs.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let documented: BTreeSet<String> = rows.map(str::to_owned).collect();
+    assert_eq!(documented.len(), docs.matches("\n| `").count(), "a code is there twice");
+    let (mut raised, mut tested) = (BTreeSet::new(), BTreeSet::new());
+    for source in sources("src") {
+        let (code, tests) = match source.text.find("#[cfg(test)]\nmod tests {") {
+            _ if source.path.ends_with("tests.rs") => ("", source.text.as_str()),
+            Some(at) => source.text.split_at(at),
+            None => (source.text.as_str(), ""),
+        };
+        // a code is a text or the argument of `code(…)`; paths of modules are neither
+        for code in codes(code) {
+            if ["\"{}", "code({}"]
+                .iter()
+                .any(|form| source.text.contains(&form.replace("{}", &code)))
+            {
+                raised.insert(code);
+            }
+        }
+        tested.extend(codes(tests));
+    }
+    for source in sources("tests") {
+        tested.extend(codes(&source.text));
+    }
+    for cases in fs::read_dir(base.join("tests/faults")).expect("the cases of faults") {
+        let cases = fs::read_to_string(cases.expect("a file").path()).expect("text");
+        tested.extend(codes(&cases));
+    }
+    let without = |what: &BTreeSet<String>, there: &BTreeSet<String>| -> Vec<String> {
+        what.difference(there).cloned().collect()
+    };
+    let none = Vec::<String>::new();
+    assert_eq!(without(&raised, &documented), none, "codes that docs/errors.md lacks");
+    assert_eq!(without(&documented, &raised), none, "codes that nothing raises any more");
+    assert_eq!(without(&documented, &tested), none, "codes that no test provokes");
 }
 
 #[test]

@@ -110,10 +110,15 @@ impl Diagnostic {
             let text = file.line(line).trim();
             // printed values stand as private characters, of which a reader would learn nothing
             let marked = text.contains(|c| matches!(c, '\u{E000}'..='\u{E003}'));
-            if !text.is_empty() && !marked {
+            let origins = sources.origins(label.span);
+            let written = origins.first().and_then(|origin| {
+                let file = sources.get(origin.file)?;
+                Some(file.line(file.line_column(origin.start).0).trim() == text)
+            });
+            if !text.is_empty() && !marked && written != Some(true) {
                 self.notes.push(format!("rendered as: {text}"));
             }
-            for (index, span) in sources.origins(label.span).into_iter().enumerate() {
+            for (index, span) in origins.into_iter().enumerate() {
                 let text = if index == 0 { label.text.clone() } else { "value from here".into() };
                 labels.push(Label { span, text });
             }

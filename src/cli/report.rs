@@ -130,7 +130,10 @@ fn excerpt(
     for line in from..=(last + CONTEXT).min(file.lines().max(last)) {
         starts.push(text.len());
         let whole = file.line(line);
-        let cut: String = whole.chars().take(400).collect();
+        // long lines are cut, but not before what is shown of them
+        let columns = labels.iter().map(|label| file.line_column(label.span.start));
+        let shown = columns.filter(|(at, _)| *at == line).map(|(_, column)| column + 40);
+        let cut: String = whole.chars().take(shown.max().unwrap_or(0).clamp(400, 4000)).collect();
         text.push_str(&cut);
         text.push('\n');
     }

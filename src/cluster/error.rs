@@ -195,6 +195,37 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_has_a_code_and_says_what_it_is_about() {
+        for (error, code, text) in [
+            (
+                ClusterError::Rejected {
+                    verb: "apply",
+                    what: "Pod a".into(),
+                    rejection: Box::new(Rejection {
+                        message: "quota".into(),
+                        ..Rejection::default()
+                    }),
+                },
+                "wharf::cluster::rejected",
+                "the server refused to apply Pod a: quota",
+            ),
+            (
+                ClusterError::BadAnswer {
+                    verb: "list",
+                    what: "pods".into(),
+                    message: "no JSON".into(),
+                },
+                "wharf::cluster::bad_answer",
+                "cannot understand the server's answer to list pods: no JSON",
+            ),
+        ] {
+            let error: ClusterError = error;
+            assert_eq!(miette::Diagnostic::code(&error).expect("a code").to_string(), code);
+            assert_eq!(error.to_string(), text);
+        }
+    }
+
+    #[test]
     fn rejections_are_read_from_status_bodies_and_others_are_quoted() {
         let body = br#"{"kind":"Status","code":409,"reason":"Conflict","message":"Apply failed",
             "details":{"causes":[{"reason":"FieldManagerConflict","message":"conflict with \"a\"",

@@ -223,3 +223,31 @@ fn list(applied: &[String]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_a_code_and_says_what_it_is_about() {
+        for (error, code, text) in [
+            (
+                DeployError::Failed { done: 1, total: 2, failures: vec!["Pod a: no".into()] },
+                "wharf::deploy::failed",
+                "1 of 2 changes failed, 1 were made\n  Pod a: no",
+            ),
+            (
+                DeployError::BadManifest {
+                    name: "a revision 1".into(),
+                    faults: Diagnostics::new(),
+                },
+                "wharf::deploy::bad_manifest",
+                "the stored manifest of a revision 1 cannot be read: ",
+            ),
+        ] {
+            let error: DeployError = error;
+            assert_eq!(miette::Diagnostic::code(&error).expect("a code").to_string(), code);
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}

@@ -185,3 +185,116 @@ impl OciError {
 fn colon(detail: &str) -> String {
     if detail.is_empty() { String::new() } else { format!(": {detail}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_a_code_and_says_what_it_is_about() {
+        for (error, code, text) in [
+            (
+                OciError::Stalled {
+                    host: "r.example".into(),
+                    what: "GET shop".into(),
+                    seconds: 30,
+                },
+                "wharf::oci::stalled",
+                "registry r.example stopped answering for 30 s while GET shop",
+            ),
+            (
+                OciError::Registry {
+                    host: "r.example".into(),
+                    what: "GET shop".into(),
+                    status: 500,
+                    detail: "UNKNOWN".into(),
+                },
+                "wharf::oci::registry",
+                "registry r.example answered 500 to GET shop: UNKNOWN",
+            ),
+            (
+                OciError::Unauthorized {
+                    host: "r.example".into(),
+                    what: "GET shop".into(),
+                    detail: String::new(),
+                    help: "log in".into(),
+                },
+                "wharf::oci::unauthorized",
+                "registry r.example does not allow GET shop",
+            ),
+            (
+                OciError::NotFound {
+                    host: "r.example".into(),
+                    what: "GET shop".into(),
+                    detail: "MANIFEST_UNKNOWN".into(),
+                },
+                "wharf::oci::not_found",
+                "GET shop does not exist in registry r.example: MANIFEST_UNKNOWN",
+            ),
+            (
+                OciError::Redirect {
+                    host: "r.example".into(),
+                    what: "GET shop".into(),
+                    reason: "without end".into(),
+                },
+                "wharf::oci::redirect",
+                "registry r.example redirects GET shop without end",
+            ),
+            (
+                OciError::Digest {
+                    what: "blob".into(),
+                    expected: "sha256:a".into(),
+                    got: "sha256:b".into(),
+                },
+                "wharf::oci::digest",
+                "blob has digest sha256:b, expected sha256:a",
+            ),
+            (
+                OciError::Size { what: "blob".into(), reason: "is larger than 4 MiB".into() },
+                "wharf::oci::size",
+                "blob is larger than 4 MiB",
+            ),
+            (
+                OciError::Malformed { what: "manifest".into(), reason: "no layers".into() },
+                "wharf::oci::malformed",
+                "manifest is malformed: no layers",
+            ),
+            (
+                OciError::Platform {
+                    reference: "a:1".into(),
+                    wanted: "linux/arm64".into(),
+                    offered: String::new(),
+                },
+                "wharf::oci::platform",
+                "a:1 has no image for linux/arm64",
+            ),
+            (
+                OciError::Artifact {
+                    reference: "a:1".into(),
+                    expected: "a package",
+                    found: "an image".into(),
+                },
+                "wharf::oci::artifact",
+                "a:1 is not a package: an image",
+            ),
+            (
+                OciError::Credentials {
+                    what: "read",
+                    registry: "r.example".into(),
+                    reason: "no JSON".into(),
+                },
+                "wharf::oci::credentials",
+                "cannot read credentials for r.example: no JSON",
+            ),
+            (
+                OciError::Io { what: "write a".into(), source: io::Error::other("full") },
+                "wharf::oci::io",
+                "cannot write a",
+            ),
+        ] {
+            let error: OciError = error;
+            assert_eq!(miette::Diagnostic::code(&error).expect("a code").to_string(), code);
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}

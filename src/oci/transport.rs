@@ -486,6 +486,9 @@ fn same_origin(a: &Url, b: &Url) -> bool {
 fn unreachable(host: &str, what: &str, error: reqwest::Error) -> OciError {
     // a registry of one's own that has no certificate is the usual cause
     let help = error.is_connect().then(|| {
+        if is_loopback(host) {
+            return "is the registry running? `wharf registry serve` starts one".to_owned();
+        }
         format!("check the name and the network; if {host} speaks plain HTTP, add `--plain-http`")
     });
     // addresses of blob stores carry signatures

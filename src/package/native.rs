@@ -56,7 +56,9 @@ pub struct Native {
 pub fn load(tree: &FileTree, sources: &Sources) -> Result<Native, Diagnostics> {
     let shown = tree.display("Package.yaml");
     let Some(text) = tree.text("Package.yaml") else {
-        let message = format!("`{shown}` is missing or is not UTF-8 text");
+        let what =
+            if tree.get("Package.yaml").is_some() { "is no UTF-8 text" } else { "is missing" };
+        let message = format!("`{shown}` {what}");
         return Err(Diagnostic::error("wharf::package::unreadable", message).into());
     };
     let file = sources.add(shown, text);

@@ -87,3 +87,31 @@ pub enum ReleaseError {
         name: String,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_a_code_and_says_what_it_is_about() {
+        for (error, code, text) in [
+            (
+                ReleaseError::Unreadable {
+                    name: "sh.helm.release.v1.a.v1".into(),
+                    message: "no gzip".into(),
+                },
+                "wharf::release::unreadable",
+                "the release record `sh.helm.release.v1.a.v1` cannot be read: no gzip",
+            ),
+            (
+                ReleaseError::Raced { release: "a".into(), version: 2 },
+                "wharf::release::raced",
+                "revision 2 of release `a` was written by someone else meanwhile",
+            ),
+        ] {
+            let error: ReleaseError = error;
+            assert_eq!(miette::Diagnostic::code(&error).expect("a code").to_string(), code);
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}

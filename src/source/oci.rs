@@ -91,3 +91,20 @@ async fn newest(client: &Client, reference: &Reference) -> Result<Reference, Reg
     let (_, tag) = best.ok_or_else(|| RegistryError::NoVersion(format!("oci://{reference}")))?;
     Ok(reference.repository.tagged(tag)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_without_versions_is_told_what_to_do() {
+        let error = RegistryError::NoVersion("oci://r.example/shop".into());
+        let said = |part: Option<Box<dyn std::fmt::Display + '_>>| part.expect("it").to_string();
+        assert_eq!(said(miette::Diagnostic::code(&error)), "wharf::source::no_version");
+        assert_eq!(error.to_string(), "oci://r.example/shop has no tag that is a version");
+        assert_eq!(
+            said(miette::Diagnostic::help(&error)),
+            "name a tag: `oci://r.example/shop:TAG`"
+        );
+    }
+}

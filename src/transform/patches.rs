@@ -15,7 +15,7 @@ use crate::object::{Object, meta};
 use crate::schema::Schemas;
 use crate::yaml::Node;
 use regex::Regex;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Patches in the order in which they are applied.
 #[derive(Debug)]
@@ -134,7 +134,10 @@ impl Transformer for Patches {
                     let chosen: Vec<usize> =
                         (0..count).filter(|at| target.matches(&objects[*at])).collect();
                     if chosen.is_empty() {
-                        sink.push(no_match(patch.span, "no object fits the patch's target"));
+                        sink.push(
+                            no_match(patch.span, "no object fits the patch's target")
+                                .help(nearest(&target, objects)),
+                        );
                     }
                     let mut gone = Vec::new();
                     for at in chosen {
@@ -167,6 +170,22 @@ fn remove(objects: &mut Vec<Object>, gone: &[usize]) {
         at += 1;
         !gone.contains(&(at - 1))
     });
+}
+
+/// What a target that fits nothing may have meant.
+fn nearest(target: &Target, objects: &[Object]) -> String {
+    let kinds: BTreeSet<&str> = objects.iter().map(Object::kind).collect();
+    let of_kind = |object: &&Object| {
+        let mut kinds = target.expressions.iter().filter(|(field, _)| *field == TargetField::Kind);
+        kinds.all(|(_, expression)| expression.is_match(object.kind()))
+    };
+    let names: BTreeSet<String> =
+        objects.iter().filter(of_kind).map(|object| object.id().to_string()).collect();
+    if names.is_empty() {
+        return format!("kinds are: {}", Vec::from_iter(kinds).join(", "));
+    }
+    let some: Vec<String> = names.into_iter().take(10).collect();
+    format!("of that kind there is: {}", some.join(", "))
 }
 
 fn no_match(span: Span, message: impl Into<String>) -> Diagnostic {

@@ -363,3 +363,33 @@ fn document(api: &Api, kinds: &Kinds, path: &str) -> Reply {
         None => nothing(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_have_codes_and_say_what_cannot_be_used() {
+        let source = || std::io::Error::other("no");
+        for (error, code, text) in [
+            (
+                ServerError::Listen { address: ([127, 0, 0, 1], 80).into(), source: source() },
+                "wharf::agent::listen",
+                "cannot listen on 127.0.0.1:80",
+            ),
+            (
+                ServerError::Certificates(source().into()),
+                "wharf::agent::certificates",
+                "cannot prepare the agent's certificates",
+            ),
+            (
+                ServerError::Kubeconfig { path: "/a".into(), source: source().into() },
+                "wharf::agent::kubeconfig",
+                "cannot write a context to /a",
+            ),
+        ] {
+            assert_eq!(miette::Diagnostic::code(&error).expect("a code").to_string(), code);
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}

@@ -172,3 +172,84 @@ impl Faults {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_a_code_and_says_what_it_is_about() {
+        for (error, code, text) in [
+            (
+                RuntimeError::File {
+                    action: "mount",
+                    path: "/a".into(),
+                    source: io::Error::other("no"),
+                },
+                "wharf::agent::runtime_file",
+                "cannot mount `/a`",
+            ),
+            (
+                RuntimeError::Record { path: "/a".into(), reason: "no JSON".into() },
+                "wharf::agent::runtime_record",
+                "`/a` is damaged: no JSON",
+            ),
+            (
+                RuntimeError::Network {
+                    action: "add a bridge".into(),
+                    source: io::Error::other("no"),
+                },
+                "wharf::agent::network",
+                "network: cannot add a bridge",
+            ),
+            (
+                RuntimeError::AddressesExhausted { subnet: "10.0.0.0/30".into() },
+                "wharf::agent::addresses_exhausted",
+                "no free address is left in the pod subnet 10.0.0.0/30",
+            ),
+            (
+                RuntimeError::Start { id: "web".into(), reason: "no user".into() },
+                "wharf::agent::container_start",
+                "cannot start container `web`: no user",
+            ),
+            (
+                RuntimeError::Exec {
+                    id: "web".into(),
+                    command: "ls".into(),
+                    reason: "not found".into(),
+                },
+                "wharf::agent::container_exec",
+                "cannot run `ls` in container `web`: not found",
+            ),
+            (
+                RuntimeError::ExecTimeout { id: "web".into(), command: "ls".into(), seconds: 1.5 },
+                "wharf::agent::exec_timeout",
+                "`ls` in container `web` did not end within 1.5 s",
+            ),
+            (
+                RuntimeError::Unknown { kind: "container", id: "web".into() },
+                "wharf::agent::unknown_id",
+                "no container `web`",
+            ),
+            (
+                RuntimeError::InvalidId("../a".into()),
+                "wharf::agent::invalid_id",
+                "`../a` is no identifier: use letters, digits, `-`, `_` and `.`, at most 128 of them",
+            ),
+            (
+                RuntimeError::NotRunning("web".into()),
+                "wharf::agent::not_running",
+                "container `web` does not run",
+            ),
+            (
+                RuntimeError::Teardown { what: "sandbox a".into(), faults: Vec::new() },
+                "wharf::agent::teardown",
+                "cannot remove all of sandbox a",
+            ),
+        ] {
+            let error: RuntimeError = error;
+            assert_eq!(miette::Diagnostic::code(&error).expect("a code").to_string(), code);
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}

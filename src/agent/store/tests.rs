@@ -125,6 +125,38 @@ fn a_broken_database_is_refused() {
     .expect("writes");
     let error = Store::open(folder.path()).expect_err("it is no database");
     assert!(matches!(&error, StoreError::Unusable { path: at, .. } if *at == path), "{error}");
+    let code = miette::Diagnostic::code(&error).expect("a code").to_string();
+    assert_eq!(code, "wharf::agent::store_unusable");
+}
+
+#[test]
+fn errors_have_codes_and_name_the_object() {
+    for (error, code, text) in [
+        (
+            StoreError::Exists(key("a")),
+            "wharf::agent::exists",
+            "configmaps default/a already exists",
+        ),
+        (
+            StoreError::Missing(key("a")),
+            "wharf::agent::missing",
+            "configmaps default/a does not exist",
+        ),
+        (
+            StoreError::Changed { key: key("a"), expected: 1, found: 2 },
+            "wharf::agent::changed",
+            "configmaps default/a is at revision 2, not 1",
+        ),
+        (
+            StoreError::Write(std::sync::Arc::new(rusqlite::Error::InvalidQuery)),
+            "wharf::agent::store_write",
+            "cannot write to the agent's database",
+        ),
+        (StoreError::Closed, "wharf::agent::stopping", "the agent is stopping"),
+    ] {
+        assert_eq!(miette::Diagnostic::code(&error).expect("a code").to_string(), code);
+        assert_eq!(error.to_string(), text);
+    }
 }
 
 #[tokio::test]

@@ -50,6 +50,12 @@ fn gzip(parts: &[Vec<u8>]) -> Vec<u8> {
 fn error(bytes: &[u8], limits: &Limits) -> String {
     let error = unpack(bytes, "bad.tgz", limits).map(|_| ()).expect_err("a fault");
     let mut text = error.to_string();
+    let code = miette::Diagnostic::code(&error).expect("a code").to_string();
+    assert!(
+        ["wharf::base::archive_format", "wharf::base::archive_entry", "wharf::base::archive_limit"]
+            .contains(&code.as_str()),
+        "{code}"
+    );
     if let Some(source) = std::error::Error::source(&error) {
         let _ = write!(text, ": {source}");
     }
@@ -117,4 +123,15 @@ fn bombs_are_left_at_once() {
     let sum: u32 = claim.iter().map(|byte| u32::from(*byte)).sum();
     claim[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     assert!(error(&gzip(&[claim]), &limits).contains("are allowed for a file"));
+}
+
+#[test]
+fn what_cannot_be_written_is_named() {
+    let source = io::Error::other("a file of 8 GiB");
+    let error = ArchiveError::Write { archive: "shop".into(), source };
+    assert_eq!(
+        miette::Diagnostic::code(&error).expect("a code").to_string(),
+        "wharf::base::archive_write"
+    );
+    assert_eq!(error.to_string(), "cannot write the archive of `shop`");
 }

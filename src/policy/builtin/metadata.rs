@@ -75,8 +75,11 @@ pub(super) fn label_map(labels: &Field, sink: &mut Diagnostics) {
             let finding = label.error(BAD_LABEL, format_args!("is no key: {what}"));
             sink.push(Diagnostic { labels: vec![], ..finding }.at(label.key_span(), ""));
         }
-        if let Some(what) = label.text().and_then(names::label_value) {
-            sink.push(label.error(BAD_LABEL, format_args!("is no label's value: {what}")));
+        if let Some(text) = label.text()
+            && let Some(what) = names::label_value(text)
+        {
+            let finding = label.error(BAD_LABEL, format_args!("is no label's value: {what}"));
+            sink.push(finding.maybe_help(names::suggestion(text, names::label_value)));
         }
     }
 }

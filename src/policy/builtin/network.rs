@@ -93,9 +93,10 @@ pub(super) fn ingress(root: &Field, sink: &mut Diagnostics) {
             let prefix = matches!(item.text_at("pathType"), Some("Exact" | "Prefix"));
             let absolute = item.text_at("path").is_some_and(|path| path.starts_with('/'));
             if prefix && !absolute {
-                let at = item.get("path");
-                let what = "must have a `path` that begins with `/`";
-                sink.push(at.unwrap_or(item).error(BAD_INGRESS, what));
+                sink.push(match item.get("path") {
+                    Some(path) => path.error(BAD_INGRESS, "must begin with `/`"),
+                    None => item.error(BAD_INGRESS, "has no `path`; it must begin with `/`"),
+                });
             }
             if let Some(backend) = item.get("backend") {
                 self::backend(&backend, sink);

@@ -146,3 +146,26 @@ fn other_kinds_are_judged() {
         assert!(found[0].starts_with(expected), "{expected}: {found:?}");
     }
 }
+
+#[test]
+fn what_a_server_would_not_store_is_told() {
+    let long = |bytes: usize| "a".repeat(bytes);
+    for (object, code, expected) in [
+        (
+            object("v1", "ConfigMap", &json!({"data": {"a": long(2 << 20)}})),
+            "wharf::policy::too_large",
+            "the values hold 2097152 bytes, 1048576 are allowed",
+        ),
+        (
+            json!({"apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": "x", "annotations": {"a": long(300 << 10)}}}),
+            "wharf::policy::too_large",
+            "`metadata.annotations` hold 307201 bytes, 262144 are allowed",
+        ),
+    ] {
+        let mut sink = Diagnostics::new();
+        check(&Node::from(object), &mut sink);
+        let found: Vec<_> = sink.iter().map(|one| (one.code, one.message.as_str())).collect();
+        assert_eq!(found, [(code, expected)]);
+    }
+}

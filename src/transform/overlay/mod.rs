@@ -104,15 +104,16 @@ impl Layer {
                 path.as_str().strip_prefix("overlays/")?.strip_suffix("/overlay.yaml")
             })
             .collect();
+        let near = suggest::did_you_mean(name, names.iter().copied());
+        let known = match names.as_slice() {
+            [] => format!("an overlay is a file `{path}`"),
+            some => format!("there is {}", some.join(", ")),
+        };
         Err(Diagnostic::error(
             "wharf::transform::overlay_not_found",
             format!("`{}` has no overlay `{name}`", tree.label()),
         )
-        .maybe_help(suggest::did_you_mean(name, names.iter().copied()))
-        .note(match names.as_slice() {
-            [] => format!("an overlay is a file `{path}`"),
-            some => format!("there is {}", some.join(", ")),
-        }))
+        .help(near.unwrap_or(known)))
     }
 
     /// Where its `overlay.yaml` is in its tree.

@@ -134,7 +134,7 @@ fn faults_lead_to_the_line_and_suggest() {
         ),
         (
             "patches:\n- target: {kind: Pod}\n  patch: '{spec: {}}'\n",
-            "shop/overlays/prod/overlay.yaml:2:3: no object fits the patch's target",
+            "shop/overlays/prod/overlay.yaml:2:3: no object fits the patch's target (kinds are: ClusterRole, Deployment, Service)",
         ),
         (
             "patches:\n- target: {knd: Pod}\n  patch: '{spec: {}}'\n",

@@ -78,3 +78,50 @@ impl ImageError {
         move |source| ImageError::Store { what, source }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_a_code_and_says_what_it_is_about() {
+        for (error, code, text) in [
+            (
+                ImageError::Format { reference: "a:1".into(), reason: "no config".into() },
+                "wharf::agent::image_format",
+                "a:1 is not a container image: no config",
+            ),
+            (
+                ImageError::Entry {
+                    layer: "sha256:a".into(),
+                    entry: "../x".into(),
+                    reason: "leads out".into(),
+                },
+                "wharf::agent::image_entry",
+                "layer sha256:a: entry `../x` leads out",
+            ),
+            (
+                ImageError::Layer {
+                    layer: "sha256:a".into(),
+                    source: TarError::Truncated("b".into()),
+                },
+                "wharf::agent::image_layer",
+                "layer sha256:a cannot be unpacked",
+            ),
+            (
+                ImageError::Limit { what: "layer a".into(), reason: "more than 1 GiB".into() },
+                "wharf::agent::image_limit",
+                "layer a is too large: more than 1 GiB",
+            ),
+            (
+                ImageError::Store { what: "write a".into(), source: io::Error::other("full") },
+                "wharf::agent::image_store",
+                "cannot write a",
+            ),
+        ] {
+            let error: ImageError = error;
+            assert_eq!(miette::Diagnostic::code(&error).expect("a code").to_string(), code);
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}
