@@ -6,7 +6,7 @@ use super::value::{Map, Text, Value};
 use super::world::World;
 use std::fmt;
 
-/// A function or a method.
+/// A function, or a method: its receiver is the first argument, but no parameter.
 pub struct Function {
     /// Its name in templates.
     pub name: &'static str,
@@ -77,6 +77,9 @@ pub trait Templates {
     /// When it cannot be parsed, or fails.
     fn tpl(&mut self, text: &Text, data: &Value) -> Result<Text, Failure>;
 
+    /// True when charts are only looked over: what is required may be missing then.
+    fn lint(&self) -> bool;
+
     /// Takes fuel for work that grows with its arguments: about one for each value or 64 bytes.
     ///
     /// # Errors
@@ -127,7 +130,7 @@ impl Call<'_> {
 /// templates tell in the same way.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// Go's text.
+    /// Go's text, up to that of the failure inside.
     pub message: Text,
     /// The failure of a template that the function rendered, for `include` and `tpl`.
     pub inside: Option<Box<super::error::ExecError>>,

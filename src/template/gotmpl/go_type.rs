@@ -144,6 +144,26 @@ impl Type {
         Type { name, kind, elem: None, method: no_method, text: None }
     }
 
+    /// The type with methods.
+    #[must_use]
+    pub const fn with(self, method: fn(&str) -> Option<&'static Function>) -> Type {
+        Type { method, ..self }
+    }
+
+    /// True when a value of another type can be given for one of this, as Go's assignments allow:
+    /// the types are the same, this is the empty interface, or they differ in nothing but a name
+    /// that one of them has.
+    #[must_use]
+    pub fn takes(&self, other: &Type) -> bool {
+        let named = |of: &Type| !of.name.starts_with('[') && !of.name.starts_with("map[");
+        self == other
+            || self == &ANY
+            || matches!(self.kind, Kind::Map | Kind::Slice)
+                && self.kind == other.kind
+                && self.elem == other.elem
+                && !(named(self) && named(other))
+    }
+
     /// A type that holds others.
     #[must_use]
     pub const fn of(name: &'static str, kind: Kind, elem: &'static Type) -> Type {

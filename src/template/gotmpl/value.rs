@@ -286,6 +286,22 @@ pub trait Object: fmt::Debug + Any {
         None
     }
 
+    /// What the `String` method of a pointer to it gives. Templates print that, since they reach a
+    /// field through a pointer; functions get the value alone.
+    fn addressed_text(&self) -> Option<Text> {
+        None
+    }
+
+    /// Its fields under the names that encoders write, in their order.
+    fn encoded_fields(&self) -> Vec<(&'static str, Value)> {
+        self.fields()
+    }
+
+    /// What it points to, if it is a pointer to something that is no struct.
+    fn pointee(&self) -> Option<Value> {
+        None
+    }
+
     /// Itself, to be looked at as what it is.
     fn as_any(&self) -> &dyn Any;
 

@@ -41,6 +41,9 @@ pub trait Lookup {
 
 impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("World").field("now", &self.now).field("zone", &self.zone).finish()
+        f.debug_struct("World")
+            .field("now", &self.now)
+            .field("zone", &self.zone)
+            .finish_non_exhaustive()
     }
 }

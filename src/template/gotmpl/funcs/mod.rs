@@ -2,14 +2,21 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "all functions have one signature")]
 
+mod builtin;
 mod date;
+pub(super) mod templates;
 
 use super::function::Function;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// All of them.
-static TABLES: &[&[Function]] = &[date::FUNCTIONS];
+static TABLES: &[&[Function]] = &[
+    // First, since charts have another `slice`.
+    builtin::TABLE,
+    templates::TABLE,
+    date::FUNCTIONS,
+];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
     TABLES.iter().flat_map(|table| table.iter()).map(|function| (function.name, function)).collect()
@@ -19,6 +26,12 @@ static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::n
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Function> {
     BY_NAME.get(name).copied()
+}
+
+/// The function of the language itself, where charts may have another by that name.
+#[cfg(test)]
+pub(super) fn of_go(name: &str) -> Option<&'static Function> {
+    builtin::TABLE.iter().find(|function| function.name == name)
 }
 
 /// The names of all functions, to suggest one from.

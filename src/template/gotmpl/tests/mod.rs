@@ -1,0 +1,5 @@
+//! Tests of the language and of the functions, against what Go and Helm answer.
+
+mod fixture;
+mod go_cases;
+mod vectors;
