@@ -3,6 +3,7 @@
 use super::fmt::quote::quote;
 use super::function::Failure;
 use super::value::Text;
+use crate::base::suggest;
 
 /// A place in a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,4 +121,12 @@ pub struct ParseError {
     pub place: Place,
     /// The function that is not defined, where that is the fault.
     pub unknown: Option<String>,
+}
+
+impl ParseError {
+    /// A suggestion, where there is one: the function that was meant.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        suggest::did_you_mean(self.unknown.as_deref()?, super::funcs::names())
+    }
 }

@@ -8,6 +8,7 @@
 //! set while the text runs, and is looked up there first.
 
 mod message;
+mod reads;
 mod set;
 mod trace;
 
@@ -20,6 +21,7 @@ use super::syntax::ast::Template;
 use super::value::{Entries, Map, Text, Value};
 use super::world::World;
 use super::{fmt, stack};
+pub use reads::Path;
 pub use set::{Set, Source};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -192,7 +194,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Executes a template whose text a function gets.
-    fn text_of(&mut self, template: &Template, data: &Value) -> Result<Vec<u8>, Failure> {
+    fn text_of(&mut self, template: &Arc<Template>, data: &Value) -> Result<Vec<u8>, Failure> {
         if !stack::has_room() {
             return Err(Failure::new("templates are nested too deep"));
         }

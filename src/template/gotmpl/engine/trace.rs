@@ -2,13 +2,14 @@
 
 use super::super::error::Place;
 use super::super::exec::output::{Output, Part};
-use super::super::syntax::ast::Source;
+use super::super::syntax::ast::Template;
+use super::reads::{Path, reads};
 use std::sync::Arc;
 
 /// For each part of a rendered text, the part of a template that wrote it.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
-    sources: Vec<Arc<Source>>,
+    templates: Vec<Arc<Template>>,
     parts: Vec<Part>,
 }
 
@@ -19,6 +20,8 @@ pub struct Origin {
     pub place: Place,
     /// True when an action wrote it, false when it stands in the template as it is.
     pub action: bool,
+    /// The values that it reads, as far as its template tells.
+    pub reads: Vec<Path>,
 }
 
 impl Trace {
@@ -27,10 +30,12 @@ impl Trace {
     pub fn at(&self, offset: usize) -> Option<Origin> {
         let index = self.parts.partition_point(|part| part.start <= offset).checked_sub(1)?;
         let part = &self.parts[index];
-        let source = &self.sources[part.source];
+        let template = &self.templates[part.template];
+        let source = &template.source;
         let inside = if part.action { 0 } else { offset - part.start };
         let place = Place::of(&source.name, &source.text, part.offset + inside);
-        Some(Origin { place, action: part.action })
+        let reads = if part.action { reads(template, part.offset) } else { Vec::new() };
+        Some(Origin { place, action: part.action, reads })
     }
 }
 
@@ -39,10 +44,10 @@ const NO_VALUE: &[u8] = b"<no value>";
 
 /// The text of an output without what Go prints for no value.
 pub(super) fn finish(output: Output) -> (Vec<u8>, Trace) {
-    let (text, mut parts, sources) = output.finish();
+    let (text, mut parts, templates) = output.finish();
     let found = occurrences(&text);
     if found.is_empty() {
-        return (text, Trace { sources, parts });
+        return (text, Trace { templates, parts });
     }
     let mut removed = found.iter().peekable();
     let mut shift = 0;
@@ -55,7 +60,7 @@ pub(super) fn finish(output: Output) -> (Vec<u8>, Trace) {
         let start = removed.peek().map_or(part.start, |at| part.start.min(**at));
         part.start = start - shift;
     }
-    (without(text, &found), Trace { sources, parts })
+    (without(text, &found), Trace { templates, parts })
 }
 
 /// A text without what Go prints for no value.

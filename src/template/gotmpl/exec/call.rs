@@ -104,7 +104,7 @@ impl<'t> Run<'t, '_> {
     ) -> Done<Reflected> {
         let result = self.host.call(function, args);
         match result {
-            Ok(Value::Nil) => Ok(Reflected { value: Value::Nil, interface: Some(&ANY) }),
+            Ok(Value::Nil) => Ok(Reflected::nil_interface()),
             Ok(value) => Ok(Reflected::concrete(value)),
             Err(failure) => {
                 self.at = Some(at);

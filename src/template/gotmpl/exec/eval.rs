@@ -223,8 +223,8 @@ impl<'t> Run<'t, '_> {
                 Some(_) if given => {
                     self.fail(format!("{field} has arguments but cannot be invoked as function"))
                 }
-                Some(Value::Nil) => Ok(Reflected { value: Value::Nil, interface: Some(&ANY) }),
-                Some(found) => Ok(Reflected::concrete(found)),
+                Some(Value::Nil) => Ok(Reflected::nil_interface()),
+                Some(value) => Ok(Reflected { value, interface: None, addressed: true }),
                 None if object.printed_fields().iter().any(|(hidden, _)| *hidden == name) => {
                     self.fail(format!("{field} is an unexported field of struct type {of}"))
                 }

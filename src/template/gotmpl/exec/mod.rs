@@ -52,7 +52,7 @@ pub(super) enum Missing {
 }
 
 /// Executes a template: writes its text to the output of the host.
-pub(super) fn execute(host: &mut dyn Host, template: &Template, data: Value) -> Done<()> {
+pub(super) fn execute(host: &mut dyn Host, template: &Arc<Template>, data: Value) -> Done<()> {
     Run::new(host, template, Reflected::concrete(data), 0).run()
 }
 
@@ -65,7 +65,7 @@ const DEPTH: usize = 100_000;
 /// One template while it runs.
 struct Run<'t, 'h> {
     host: &'h mut dyn Host,
-    template: &'t Template,
+    template: &'t Arc<Template>,
     /// What is being done, for errors.
     at: Option<At<'t>>,
     /// Variables by their numbers; those in front hide others.
@@ -121,7 +121,7 @@ enum Flow {
 impl<'t, 'h> Run<'t, 'h> {
     fn new(
         host: &'h mut dyn Host,
-        template: &'t Template,
+        template: &'t Arc<Template>,
         data: Reflected,
         depth: usize,
     ) -> Run<'t, 'h> {
@@ -202,7 +202,7 @@ impl<'t, 'h> Run<'t, 'h> {
                 let value = self.pipeline(dot, pipe)?;
                 if pipe.variables.is_empty() {
                     self.at = Some(At::Node(node));
-                    self.print(pipe.start, &value.value)?;
+                    self.print(pipe.start, &value.value, value.addressed)?;
                 }
             }
             Node::If(branch) => return self.branch(dot, branch, false),
@@ -215,13 +215,13 @@ impl<'t, 'h> Run<'t, 'h> {
         Ok(Flow::Next)
     }
 
-    fn print(&mut self, start: usize, value: &Value) -> Done<()> {
+    fn print(&mut self, start: usize, value: &Value, addressed: bool) -> Done<()> {
         if let Value::Object(object) = value {
-            if let Some(text) = object.addressed_text() {
-                return self.print(start, &Value::Text(text));
+            if addressed && let Some(text) = object.addressed_text() {
+                return self.print(start, &Value::Text(text), false);
             }
             if let Some(pointee) = object.pointee() {
-                return self.print(start, &pointee);
+                return self.print(start, &pointee, false);
             }
         }
         match self.host.output().action(start, |out| fmt::print(out, value)) {

@@ -1,7 +1,7 @@
 //! What templates write, and which part of which template wrote what.
 
 use super::super::function::Failure;
-use super::super::syntax::ast::{Source, Template};
+use super::super::syntax::ast::Template;
 use super::super::value::Text;
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ pub(in super::super) struct Output {
 
 #[derive(Debug, Default)]
 struct Marks {
-    /// The files, and which of them the running templates stand in.
-    sources: Vec<Arc<Source>>,
+    /// The templates, and which of them are running.
+    templates: Vec<Arc<Template>>,
     running: Vec<usize>,
     parts: Vec<Part>,
 }
@@ -28,9 +28,9 @@ struct Marks {
 pub(in super::super) struct Part {
     /// Where it starts in the text that was written.
     pub(in super::super) start: usize,
-    /// The file, by its number.
-    pub(in super::super) source: usize,
-    /// Where in the file.
+    /// The template, by its number.
+    pub(in super::super) template: usize,
+    /// Where in its file.
     pub(in super::super) offset: usize,
     /// True for an action; what it wrote comes from it as a whole. Else it is text, which stands in
     /// the file as it was written.
@@ -48,20 +48,20 @@ impl Output {
         Output { limit, ..Output::default() }
     }
 
-    /// The text, its parts and the files that they are of.
-    pub(in super::super) fn finish(self) -> (Vec<u8>, Vec<Part>, Vec<Arc<Source>>) {
+    /// The text, its parts and the templates that they are of.
+    pub(in super::super) fn finish(self) -> (Vec<u8>, Vec<Part>, Vec<Arc<Template>>) {
         let marks = self.marks.unwrap_or_default();
-        (self.text, marks.parts, marks.sources)
+        (self.text, marks.parts, marks.templates)
     }
 
-    pub(super) fn enter(&mut self, template: &Template) {
+    pub(super) fn enter(&mut self, template: &Arc<Template>) {
         let Some(marks) = &mut self.marks else { return };
-        let known = marks.sources.iter().position(|source| Arc::ptr_eq(source, &template.source));
-        let source = known.unwrap_or_else(|| {
-            marks.sources.push(Arc::clone(&template.source));
-            marks.sources.len() - 1
+        let known = marks.templates.iter().position(|known| Arc::ptr_eq(known, template));
+        let number = known.unwrap_or_else(|| {
+            marks.templates.push(Arc::clone(template));
+            marks.templates.len() - 1
         });
-        marks.running.push(source);
+        marks.running.push(number);
     }
 
     pub(super) fn leave(&mut self) {
@@ -90,8 +90,8 @@ impl Output {
 
     fn mark(&mut self, offset: usize, action: bool) {
         let Some(marks) = &mut self.marks else { return };
-        let Some(source) = marks.running.last() else { return };
-        let part = Part { start: self.text.len(), source: *source, offset, action };
+        let Some(template) = marks.running.last() else { return };
+        let part = Part { start: self.text.len(), template: *template, offset, action };
         match marks.parts.last_mut() {
             // What wrote nothing has no part.
             Some(last) if last.start == part.start => *last = part,

@@ -11,22 +11,31 @@ pub(in super::super) struct Reflected {
     pub(in super::super) value: Value,
     /// The type of the interface that holds it; nothing when the value stands for itself.
     pub(in super::super) interface: Option<&'static Type>,
+    /// True for a field of something that a pointer points to: methods of pointers to it are its
+    /// own then.
+    pub(super) addressed: bool,
 }
 
 impl Reflected {
     /// A value that stands for itself. Nil without a type is no value at all, for Go an invalid one.
     pub(super) fn concrete(value: Value) -> Reflected {
-        Reflected { value, interface: None }
+        Reflected { value, interface: None, addressed: false }
     }
 
     /// What a map, a list or a function holds whose elements are of that type.
     pub(super) fn element(value: Value, of: Option<&'static Type>) -> Reflected {
-        Reflected { value, interface: of.filter(|of| of.kind == Kind::Interface) }
+        let interface = of.filter(|of| of.kind == Kind::Interface);
+        Reflected { value, interface, addressed: false }
     }
 
     /// What is there before anything is put there, for an element of that type.
     pub(in super::super) fn zero(of: Option<&'static Type>) -> Reflected {
         Reflected::element(of.map_or(Value::Nil, zero), of)
+    }
+
+    /// Nil in an interface that takes anything.
+    pub(super) fn nil_interface() -> Reflected {
+        Reflected { interface: Some(&ANY), ..Reflected::default() }
     }
 
     pub(super) fn is_valid(&self) -> bool {
@@ -45,7 +54,7 @@ impl Reflected {
 
     /// The value itself: what pipelines do with an interface.
     pub(super) fn dug(self) -> Reflected {
-        Reflected::concrete(self.value)
+        Reflected { interface: None, ..self }
     }
 }
 

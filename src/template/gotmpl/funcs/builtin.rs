@@ -115,7 +115,7 @@ fn key(index: &Value) -> Result<Text, Failure> {
     match index {
         Value::Text(text) => Ok(text.clone()),
         Value::Nil => Err("value is nil; should be of type string".into()),
-        other => Err(format!("value has type {}; should be string", type_name(other)).into()),
+        other => Err(format!("value has type {}; should be string", type_of(other)).into()),
     }
 }
 
@@ -126,7 +126,7 @@ fn position(index: &Value, length: usize) -> Result<usize, Failure> {
         Value::Uint(int, _) => int.cast_signed(),
         Value::Nil => return Err("cannot index slice/array with nil".into()),
         other => {
-            let of = type_name(other);
+            let of = type_of(other);
             return Err(format!("cannot index slice/array with type {of}").into());
         }
     };
@@ -181,10 +181,7 @@ fn call_value(call: &mut Call<'_>) -> Result<Value, Failure> {
     let name = call.args[0].clone();
     let callee = indirect_interface(&call.args[1]);
     let Value::Function(function, receiver) = &callee else {
-        let of = match &callee {
-            Value::Nil => return Err("call of nil".into()),
-            other => type_name(other),
-        };
+        let Some(of) = callee.go_type() else { return Err("call of nil".into()) };
         let name = name_of(&name);
         return Err(format!("non-function {name} of type {of}").into());
     };
@@ -390,17 +387,19 @@ fn less_or_equal(call: &mut Call<'_>) -> Result<bool, Failure> {
 
 // Escapes.
 
-/// The arguments as they would be printed.
-fn written(call: &Call<'_>) -> Result<Text, Failure> {
-    let args: Vec<Value> = call
-        .args
-        .iter()
-        .map(|arg| match arg {
-            Value::Nil => Value::text("<no value>"),
-            other => pointed(other),
-        })
-        .collect();
-    fmt::sprint(&args)
+/// The arguments as templates print them: what pointers point to, and words for no value.
+fn written(call: &Call<'_>) -> Result<Vec<u8>, Failure> {
+    let is_text = |value: &Value| matches!(value, Value::Nil | Value::Text(_));
+    let mut out = Vec::new();
+    for (index, arg) in call.args.iter().enumerate() {
+        if index > 0 && !is_text(arg) && !is_text(&call.args[index - 1]) {
+            out.push(b' ');
+        }
+        if !fmt::print(&mut out, &pointed(arg))? {
+            out.extend_from_slice(&fmt::sprint(std::slice::from_ref(arg))?);
+        }
+    }
+    Ok(out)
 }
 
 fn html(text: &[u8]) -> Vec<u8> {

@@ -481,7 +481,14 @@ fn code_point(c: char) -> String {
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
+    let mut from = 0;
+    loop {
+        from += bytes[from..].iter().position(|byte| *byte == what[0])?;
+        if bytes[from..].starts_with(what) {
+            return Some(from);
+        }
+        from += 1;
+    }
 }
 
 fn lines(bytes: &[u8]) -> usize {

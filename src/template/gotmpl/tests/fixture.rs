@@ -89,7 +89,7 @@ fn chart() -> Value {
         ("Home".into(), Value::text("")),
         ("Icon".into(), Value::text("")),
         ("IsRoot".into(), Value::Bool(true)),
-        ("Keywords".into(), Value::texts(["one", "two"])),
+        ("Keywords".into(), Value::list(vec![Value::text("one"), Value::text("two")])),
         ("KubeVersion".into(), Value::text(">=1.20.0-0")),
         ("Maintainers".into(), nothing()),
         ("Name".into(), Value::text("t")),

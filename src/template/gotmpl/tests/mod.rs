@@ -2,4 +2,5 @@
 
 mod fixture;
 mod go_cases;
+mod speed;
 mod vectors;
