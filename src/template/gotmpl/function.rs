@@ -87,14 +87,15 @@ pub trait Templates {
     fn spend(&mut self, fuel: usize) -> Result<(), Failure>;
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
     /// The text at a parameter of type `string`.
     ///
     /// # Panics
     /// When the signature says otherwise.
     #[must_use]
-    pub fn text(&self, index: usize) -> &Text {
-        match &self.args[index] {
+    pub fn text(&self, index: usize) -> &'a Text {
+        let args: &'a [Value] = self.args;
+        match &args[index] {
             Value::Text(text) => text,
             other => panic!("argument {index} is a string by its signature, not {other:?}"),
         }
@@ -117,8 +118,9 @@ impl Call<'_> {
     /// # Panics
     /// When the signature says otherwise.
     #[must_use]
-    pub fn map(&self, index: usize) -> Option<&Map> {
-        match &self.args[index] {
+    pub fn map(&self, index: usize) -> Option<&'a Map> {
+        let args: &'a [Value] = self.args;
+        match &args[index] {
             Value::Map(map) => Some(map),
             Value::NilOf(_) => None,
             other => panic!("argument {index} is a map by its signature, not {other:?}"),

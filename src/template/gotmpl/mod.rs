@@ -18,6 +18,7 @@ pub mod objects;
 pub mod stack;
 pub mod syntax;
 pub mod time;
+pub mod unicode;
 pub mod value;
 pub mod world;
 

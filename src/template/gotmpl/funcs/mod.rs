@@ -3,8 +3,25 @@
 #![expect(clippy::unnecessary_wraps, reason = "all functions have one signature")]
 
 mod builtin;
+mod data;
 mod date;
+mod decimal;
+mod defaults;
+mod dicts;
+mod encoding;
+mod equal;
+mod json_read;
+mod json_write;
+mod lists;
+mod merge;
+mod numbers;
+mod paths;
+mod reflection;
+mod strings;
+mod strval;
 pub(super) mod templates;
+mod words;
+mod yaml_write;
 
 use super::function::Function;
 use std::collections::HashMap;
@@ -16,6 +33,17 @@ static TABLES: &[&[Function]] = &[
     builtin::TABLE,
     templates::TABLE,
     date::FUNCTIONS,
+    data::FUNCTIONS,
+    defaults::FUNCTIONS,
+    dicts::FUNCTIONS,
+    encoding::FUNCTIONS,
+    lists::FUNCTIONS,
+    merge::FUNCTIONS,
+    numbers::FUNCTIONS,
+    paths::FUNCTIONS,
+    reflection::FUNCTIONS,
+    strings::FUNCTIONS,
+    words::FUNCTIONS,
 ];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
