@@ -8,7 +8,7 @@ use std::fmt::{Display, LowerExp, Write};
 pub fn float(value: f64) -> String {
     let size = value.abs();
     if size != 0.0 && !(1e-6..1e21).contains(&size) {
-        let text = format!("{value:e}");
+        let text = scientific(value);
         return match text.split_once('e') {
             Some((digits, exponent)) if !exponent.starts_with('-') => {
                 format!("{digits}e+{exponent}")
@@ -16,7 +16,31 @@ pub fn float(value: f64) -> String {
             _ => text,
         };
     }
-    format!("{value}")
+    even(value).unwrap_or_else(|| format!("{value}"))
+}
+
+/// The shortest digits that read as the number, with an exponent: `1.5e-7`.
+#[must_use]
+pub fn scientific(value: f64) -> String {
+    let Some(fixed) = even(value) else { return format!("{value:e}") };
+    let point = fixed.find('.').unwrap_or(fixed.len());
+    let start = usize::from(value < 0.0) + 1;
+    let digits = fixed[start..].replace('.', "");
+    format!("{}.{digits}e{}", &fixed[..start], point - start)
+}
+
+/// The digits of a number that stands in the middle between two of the shortest texts: there Go
+/// takes the even one, Rust the larger.
+fn even(value: f64) -> Option<String> {
+    // with a fraction, and as many digits as a double has
+    if value.fract() == 0.0 || !(5e14..1e16).contains(&value.abs()) {
+        return None;
+    }
+    let shortest = format!("{value}");
+    let exact = format!("{value:.4}");
+    let below = exact.trim_end_matches('0').strip_suffix('5')?;
+    let is_even = below.ends_with(['0', '2', '4', '6', '8']);
+    (below.len() == shortest.len() && is_even).then(|| below.to_owned())
 }
 
 /// A number as Go's `FormatFloat(f, 'g', -1, …)` and so its YAML writes it: shortest digits, an
@@ -29,7 +53,10 @@ pub(super) fn general<F: Into<f64> + LowerExp + Display + Copy>(value: F) -> Str
     if size.is_infinite() {
         return if size > 0.0 { ".inf" } else { "-.inf" }.to_owned();
     }
-    let scientific = format!("{value:e}");
+    let scientific = match even(size) {
+        Some(_) => scientific(size),
+        None => format!("{value:e}"),
+    };
     let (digits, exponent) = scientific.split_once('e').expect("`e` notation has an exponent");
     let exponent: i32 = exponent.parse().expect("an exponent is an integer");
     if (-4..6).contains(&exponent) {
@@ -144,6 +171,9 @@ mod tests {
             (1.5e-7, "1.5e-7"),
             (1e-6, "0.000001"),
             (-2.5, "-2.5"),
+            (1_000_000_000_000_000.25, "1000000000000000.2"),
+            (1_000_000_000_000_000.75, "1000000000000000.8"),
+            (-900_719_925_474_099.25, "-900719925474099.2"),
         ] {
             assert_eq!(float(value), text);
         }

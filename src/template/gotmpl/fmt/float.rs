@@ -1,5 +1,6 @@
 //! Floating-point numbers as text: Go's `strconv.FormatFloat`.
 
+use crate::yaml::json::scientific;
 use std::fmt::Write as _;
 
 const TAKES_ALL: &str = "a text takes all that is written";
@@ -59,7 +60,7 @@ struct Decimal {
 fn decimal(number: f64, digits: Digits, single: bool) -> Decimal {
     let (text, padding) = match digits {
         Digits::Shortest if single => (format!("{:e}", narrow(number)), 0),
-        Digits::Shortest => (format!("{number:e}"), 0),
+        Digits::Shortest => (scientific(number), 0),
         Digits::Exactly(count) => {
             let known = count.min(SIGNIFICANT);
             (format!("{number:.known$e}"), count - known)

@@ -1,5 +1,4 @@
 //! What stands in for a value that is empty.
-#![expect(clippy::unnecessary_wraps, reason = "bodies of functions have one signature")]
 
 use crate::template::gotmpl::function::{Call, Failure, Function};
 use crate::template::gotmpl::go_type::{ANY, BOOL, Kind};

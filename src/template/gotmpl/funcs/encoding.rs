@@ -1,5 +1,4 @@
 //! Base64 and base32. What cannot be decoded gives the text of the error.
-#![expect(clippy::unnecessary_wraps, reason = "bodies of functions have one signature")]
 
 use crate::template::gotmpl::function::{Call, Failure, Function};
 use crate::template::gotmpl::go_type::STRING;

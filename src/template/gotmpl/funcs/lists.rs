@@ -2,7 +2,7 @@
 //! list had.
 
 use super::equal::{self, Scalar};
-use super::numbers::to_int;
+use super::number::to_int;
 use super::strval::{kind_of, text_of, texts_of};
 use crate::template::gotmpl::function::{Call, Failure, Function};
 use crate::template::gotmpl::go_type::{self, ANY, ANY_LIST, INT, Kind, STRING, Type};
@@ -204,7 +204,6 @@ fn join(call: &mut Call<'_>) -> Result<Value, Failure> {
     Ok(Value::text(texts.join(separator.bytes())))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "bodies of functions have one signature")]
 fn list(call: &mut Call<'_>) -> Result<Value, Failure> {
     Ok(Value::list(call.args))
 }

@@ -5,23 +5,20 @@
 mod builtin;
 mod data;
 mod date;
-mod decimal;
 mod defaults;
-mod dicts;
+mod dict;
 mod encoding;
 mod equal;
-mod json_read;
-mod json_write;
 mod lists;
-mod merge;
-mod numbers;
+mod number;
 mod paths;
 mod reflection;
 mod strings;
 mod strval;
 pub(super) mod templates;
+mod toml;
+mod url;
 mod words;
-mod yaml_write;
 
 use super::function::Function;
 use std::collections::HashMap;
@@ -35,14 +32,16 @@ static TABLES: &[&[Function]] = &[
     date::FUNCTIONS,
     data::FUNCTIONS,
     defaults::FUNCTIONS,
-    dicts::FUNCTIONS,
+    dict::FUNCTIONS,
     encoding::FUNCTIONS,
     lists::FUNCTIONS,
-    merge::FUNCTIONS,
-    numbers::FUNCTIONS,
+    dict::MERGING,
+    number::FUNCTIONS,
     paths::FUNCTIONS,
     reflection::FUNCTIONS,
     strings::FUNCTIONS,
+    toml::FUNCTIONS,
+    url::FUNCTIONS,
     words::FUNCTIONS,
 ];
 

@@ -1,6 +1,5 @@
 //! Paths with slashes, as Go's `path` takes them apart. Those of the host are the same: charts are
 //! rendered alike everywhere.
-#![expect(clippy::unnecessary_wraps, reason = "bodies of functions have one signature")]
 
 use crate::template::gotmpl::function::{Call, Failure, Function};
 use crate::template::gotmpl::go_type::STRING;

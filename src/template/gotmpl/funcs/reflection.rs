@@ -1,5 +1,4 @@
 //! What a value is: its type, its kind, and whether it is the same as another.
-#![expect(clippy::unnecessary_wraps, reason = "bodies of functions have one signature")]
 
 use super::equal;
 use super::strval::kind_of;

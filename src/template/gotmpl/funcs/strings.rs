@@ -1,5 +1,4 @@
 //! Texts cut, searched, joined and padded. They are bytes: a cut may go through a character.
-#![expect(clippy::unnecessary_wraps, reason = "bodies of functions have one signature")]
 
 use super::strval::text_of;
 use crate::template::gotmpl::function::{Call, Failure, Function};
@@ -94,7 +93,7 @@ fn nindent(call: &mut Call<'_>) -> Result<Value, Failure> {
 }
 
 fn indented(call: &mut Call<'_>, before: &[u8]) -> Result<Value, Failure> {
-    let (width, text) = (repetitions(call.int(0))?, call.text(1));
+    let (width, text) = (allocated(repetitions(call.int(0))?)?, call.text(1));
     let lines = text.split(|byte| *byte == b'\n').count();
     let size = width.saturating_mul(lines).saturating_add(text.len());
     call.templates.spend(size / 64)?;
@@ -113,6 +112,12 @@ fn indented(call: &mut Call<'_>, before: &[u8]) -> Result<Value, Failure> {
 /// A number of repetitions, as `strings.Repeat` takes it.
 fn repetitions(count: i64) -> Result<usize, Failure> {
     usize::try_from(count).map_err(|_| Failure::new("strings: negative Repeat count"))
+}
+
+/// A number of bytes, if Go would try to allocate them.
+fn allocated(size: usize) -> Result<usize, Failure> {
+    const LIMIT: usize = 1 << 48;
+    if size > LIMIT { Err("runtime error: makeslice: len out of range".into()) } else { Ok(size) }
 }
 
 /// Takes bytes for characters, as sprig does.
@@ -153,7 +158,7 @@ fn repeat(call: &mut Call<'_>) -> Result<Value, Failure> {
     let (count, text) = (repetitions(call.int(0))?, call.text(1));
     let overflow = || Failure::new("strings: Repeat output length overflow");
     let size = text.len().checked_mul(count).filter(|size| i64::try_from(*size).is_ok());
-    call.templates.spend(size.ok_or_else(overflow)? / 64)?;
+    call.templates.spend(allocated(size.ok_or_else(overflow)?)? / 64)?;
     Ok(Value::text(text.repeat(count)))
 }
 

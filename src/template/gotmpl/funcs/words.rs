@@ -1,5 +1,4 @@
 //! Words: their cases, their first letters, and lines of them.
-#![expect(clippy::unnecessary_wraps, reason = "bodies of functions have one signature")]
 
 use crate::template::gotmpl::function::{Call, Failure, Function};
 use crate::template::gotmpl::go_type::{INT, STRING};

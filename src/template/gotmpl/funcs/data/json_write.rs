@@ -1,6 +1,6 @@
 //! Values to JSON, with the bytes of Go's `encoding/json`.
 
-use super::equal::DEPTH;
+use super::super::equal::DEPTH;
 use crate::template::gotmpl::fmt;
 use crate::template::gotmpl::value::{Map, Value};
 use crate::yaml::json::float;
@@ -64,7 +64,7 @@ impl Writer {
             Value::Object(object) => match object.encoded() {
                 Some(encoded) => self.value(&encoded)?,
                 None => {
-                    let fields = object.fields();
+                    let fields = object.encoded_fields();
                     self.open('{')?;
                     for (index, (name, value)) in fields.iter().enumerate() {
                         self.separate(index);

@@ -1,11 +1,12 @@
 //! Values to YAML. `toYaml` goes through JSON as `sigs.k8s.io/yaml` does, `toYamlPretty` is
 //! go-yaml's own encoder.
 
-use super::equal::DEPTH;
+use super::super::equal::DEPTH;
+use super::super::strval::printed;
 use super::json_write::unsupported;
-use super::strval::printed;
 use crate::template::gotmpl::function::Failure;
 use crate::template::gotmpl::go_type::Kind;
+use crate::template::gotmpl::time::Time;
 use crate::template::gotmpl::unicode;
 use crate::template::gotmpl::value::{Map, Text, Value};
 use crate::yaml::emit::{self, Style};
@@ -24,8 +25,19 @@ pub(super) fn write(value: &Value) -> Result<String, String> {
 
 /// What `toYamlPretty` gives, with a line break at its end.
 pub(super) fn write_pretty(value: &Value) -> Result<String, Failure> {
+    if let Some(time) = time_of(value) {
+        return Ok(time);
+    }
     let node = Convert { through_json: false }.node(value, 0)?;
     Ok(emit::to_string(&node, &Style::pretty()))
+}
+
+/// A date that stands alone, which is written without quotes.
+fn time_of(value: &Value) -> Option<String> {
+    let Value::Object(object) = value else { return None };
+    let time = object.as_any().downcast_ref::<Time>()?;
+    let text = time.format(b"2006-01-02T15:04:05.999999999Z07:00");
+    Some(String::from_utf8_lossy(&text).into_owned())
 }
 
 struct Convert {
@@ -70,7 +82,8 @@ impl Convert {
             }
             Value::Map(map) => yaml::Value::Map(self.map(map, depth)?),
             Value::Object(object) => {
-                let fields = object.fields();
+                let fields =
+                    if self.through_json { object.encoded_fields() } else { object.fields() };
                 match object.encoded().filter(|_| self.through_json || fields.is_empty()) {
                     Some(encoded) => return self.node(&encoded, depth + 1),
                     None => yaml::Value::Map(self.fields(fields, depth)?),

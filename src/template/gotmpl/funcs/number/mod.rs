@@ -1,11 +1,12 @@
 //! Numbers: conversions that never fail (spf13's `cast`), and arithmetic on what they give.
-#![expect(clippy::unnecessary_wraps, reason = "bodies of functions have one signature")]
 
-use super::decimal::Decimal;
+mod decimal;
+
 use super::strval::printed;
 use crate::template::gotmpl::function::{Call, Failure, Function};
 use crate::template::gotmpl::go_type::{self, ANY, FLOAT64, INT, STRING};
 use crate::template::gotmpl::value::{List, Value};
+use decimal::Decimal;
 use std::borrow::Cow;
 
 /// The functions of this subject.

@@ -1,14 +1,17 @@
 //! Values to JSON and YAML and back. The plain ones never fail: what is wrong comes out as nothing,
 //! or under the key `Error`; those with `must` and `raw` in their name fail.
 
-use super::json_read::{self, Json};
-use super::json_write::{self, Style};
-use super::yaml_write;
+mod json_read;
+mod json_write;
+mod yaml_write;
+
 use crate::base::source::FileId;
 use crate::template::gotmpl::function::{Call, Failure, Function};
 use crate::template::gotmpl::go_type::{ANY, ANY_LIST, ANY_MAP, Kind, STRING, Type};
 use crate::template::gotmpl::value::{Entries, Text, Value};
 use crate::yaml::{self, Dialect};
+use json_read::Json;
+use json_write::Style;
 
 /// The functions of this subject.
 pub(super) static FUNCTIONS: &[Function] = &[

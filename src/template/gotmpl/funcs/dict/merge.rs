@@ -7,14 +7,14 @@
 //!   map itself comes there, and is shared from then on.
 //! - Nil counts only when overwriting.
 
-use super::equal::DEPTH;
-use super::strval::kind_of;
+use super::super::equal::DEPTH;
+use super::super::strval::kind_of;
 use crate::template::gotmpl::function::{Call, Failure, Function, Templates};
-use crate::template::gotmpl::go_type::{ANY_MAP, Kind, STRING};
+use crate::template::gotmpl::go_type::{ANY, ANY_MAP, Kind, STRING};
 use crate::template::gotmpl::value::{Entries, Map, Text, Value};
 
 /// The functions of this subject.
-pub(super) static FUNCTIONS: &[Function] = &[
+pub(in super::super) static FUNCTIONS: &[Function] = &[
     Function::variadic("merge", &[&ANY_MAP, &ANY_MAP], |call| merge(call, false)),
     Function::variadic("mergeOverwrite", &[&ANY_MAP, &ANY_MAP], |call| merge(call, true)),
     Function::variadic("mustMerge", &[&ANY_MAP, &ANY_MAP], |call| must_merge(call, false)),
@@ -106,7 +106,10 @@ impl Merge<'_> {
 fn put(target: &Map, source: &Map, key: Text, value: Value) -> Result<(), Failure> {
     let holds_texts = |map: &Map| map.go_type().elem == Some(&STRING);
     if holds_texts(target) && !holds_texts(source) {
-        return Err("reflect.Value.SetMapIndex: value of type interface {} is not assignable to type string".into());
+        let is_slice = kind_of(&value) == Kind::Slice;
+        let of = value.go_type().filter(|_| is_slice).unwrap_or(&ANY);
+        let error = format!("value of type {of} is not assignable to type string");
+        return Err(format!("reflect.Value.SetMapIndex: {error}").into());
     }
     target.set(key, value);
     Ok(())
@@ -114,5 +117,6 @@ fn put(target: &Map, source: &Map, key: Text, value: Value) -> Result<(), Failur
 
 /// What `mergo` takes for empty.
 fn is_empty(value: &Value) -> bool {
-    !matches!(value, Value::Complex(_) | Value::Object(_)) && super::defaults::is_empty(value)
+    !matches!(value, Value::Complex(_) | Value::Object(_))
+        && super::super::defaults::is_empty(value)
 }

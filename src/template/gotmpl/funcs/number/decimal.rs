@@ -3,6 +3,7 @@
 
 use crate::template::gotmpl::fmt::float;
 use crate::template::gotmpl::function::Failure;
+use crate::yaml::json::scientific;
 use std::cmp::Ordering;
 
 /// `±magnitude × 10^exponent`.
@@ -26,7 +27,7 @@ impl Decimal {
         if value == 0.0 {
             return Ok(Decimal { negative: false, magnitude: Natural::default(), exponent: 0 });
         }
-        let text = format!("{:e}", value.abs());
+        let text = scientific(value.abs());
         let (digits, exponent) = text.split_once('e').expect("`e` notation has an exponent");
         let places = digits.len().saturating_sub(2);
         let exponent: i32 = exponent.parse().expect("an exponent is an integer");

@@ -1,11 +1,17 @@
 //! Maps: their entries, parts and copies. Those that change a map change it for all who hold it.
 
+mod merge;
+
+pub(super) use merge::FUNCTIONS as MERGING;
+
 use super::equal::DEPTH;
 use super::strval::text_of;
 use crate::template::gotmpl::function::{Call, Failure, Function, Templates};
-use crate::template::gotmpl::go_type::{ANY, ANY_MAP, INT, STRING, STRING_MAP, Type};
+use crate::template::gotmpl::go_type::{ANY, ANY_MAP, INT, Kind, STRING, STRING_MAP, Type};
 use crate::template::gotmpl::unicode;
-use crate::template::gotmpl::value::{Entries, List, Map, Text, Value};
+use crate::template::gotmpl::value::{Entries, List, Map, Object, Text, Value};
+use std::any::Any;
+use std::rc::Rc;
 
 /// The functions of this subject.
 pub(super) static FUNCTIONS: &[Function] = &[
@@ -80,13 +86,11 @@ fn conversion(value: &Value, wanted: &Type) -> Failure {
     format!("interface conversion: interface {{}} is {found}, not {wanted}").into()
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "bodies of functions have one signature")]
 fn get(call: &mut Call<'_>) -> Result<Value, Failure> {
     let found = call.map(0).and_then(|map| map.entries().get(call.text(1)).cloned());
     Ok(found.unwrap_or_else(|| Value::text("")))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "bodies of functions have one signature")]
 fn has_key(call: &mut Call<'_>) -> Result<Value, Failure> {
     let found = call.map(0).is_some_and(|map| map.entries().contains_key(call.text(1)));
     Ok(Value::Bool(found))
@@ -98,7 +102,6 @@ fn set(call: &mut Call<'_>) -> Result<Value, Failure> {
     Ok(call.args[0].clone())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "bodies of functions have one signature")]
 fn unset(call: &mut Call<'_>) -> Result<Value, Failure> {
     if let Some(map) = call.map(0) {
         map.entries_mut().remove(call.text(1));
@@ -124,14 +127,12 @@ fn values(call: &mut Call<'_>) -> Result<Value, Failure> {
     Ok(Value::list(values))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "bodies of functions have one signature")]
 fn pluck(call: &mut Call<'_>) -> Result<Value, Failure> {
     let maps = (1..call.args.len()).filter_map(|index| call.map(index));
     let found = maps.filter_map(|map| map.entries().get(call.text(0)).cloned());
     Ok(Value::list(found.collect::<Vec<_>>()))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "bodies of functions have one signature")]
 fn pick(call: &mut Call<'_>) -> Result<Value, Failure> {
     let mut entries = Entries::new();
     if let Some(map) = call.map(0) {
@@ -228,6 +229,44 @@ fn deep_copy(value: &Value, templates: &mut dyn Templates, depth: usize) -> Resu
             }
             Value::Map(Map::new(map.go_type(), copies))
         }
+        Value::Object(object)
+            if object.go_type().kind == Kind::Struct && object.text().is_none() =>
+        {
+            Value::Object(Rc::new(Copied(Rc::clone(object))))
+        }
         other => other.clone(),
     })
+}
+
+/// A copy of a struct: without what its unexported fields held, and without the pointer to it that
+/// would have a text.
+#[derive(Debug)]
+struct Copied(Rc<dyn Object>);
+
+impl Object for Copied {
+    fn go_type(&self) -> &'static Type {
+        self.0.go_type()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        self.0.fields()
+    }
+
+    fn encoded_fields(&self) -> Vec<(&'static str, Value)> {
+        self.0.encoded_fields()
+    }
+
+    fn printed_fields(&self) -> Vec<(&'static str, Value)> {
+        let mut fields = self.0.printed_fields();
+        for (name, value) in &mut fields {
+            if name.starts_with(|first: char| first.is_ascii_lowercase()) {
+                *value = Value::text("");
+            }
+        }
+        fields
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
 }
