@@ -71,7 +71,7 @@ impl Spares {
 
     fn map(&mut self) -> FrameKind {
         let map = self.maps.pop().unwrap_or_default();
-        FrameKind::Map { map, key: None, merges: Vec::new() }
+        FrameKind::Map { map, key: None, merges: Vec::new(), null_key: None }
     }
 
     fn finish_list(&mut self, mut items: Vec<Node>) -> Vec<Node> {
@@ -96,7 +96,13 @@ impl Spares {
 
 enum FrameKind {
     List(Vec<Node>),
-    Map { map: Map, key: Option<Key>, merges: Vec<Merge> },
+    Map {
+        map: Map,
+        key: Option<Key>,
+        merges: Vec<Merge>,
+        /// Where the fault of its null key is: of two such keys, Go tells the value of the last.
+        null_key: Option<usize>,
+    },
 }
 
 /// The value of a `<<`, and how many entries stand before it.
@@ -403,24 +409,35 @@ impl<'a> Composer<'a> {
             FrameKind::Map { key: pending @ None, .. } => {
                 *pending = Some(key(done, &mut self.faults));
             }
-            FrameKind::Map { map, key, merges } => match key.take().expect("checked just above") {
-                Key::Text(key, key_span) => {
-                    check_number(&done.node, &mut self.faults);
-                    let entry = Entry { key, key_span, value: done.node };
-                    insert(map, entry, self.dialect, &mut self.faults);
+            FrameKind::Map { map, key, merges, null_key } => {
+                match key.take().expect("checked just above") {
+                    Key::Text(key, key_span) => {
+                        check_number(&done.node, &mut self.faults);
+                        let entry = Entry { key, key_span, value: done.node };
+                        insert(map, entry, self.dialect, &mut self.faults);
+                    }
+                    Key::Merge(span) if done.alias && done.node.as_list().is_some() => {
+                        self.faults.push(fault::no_merge_map(span.to(done.node.span)));
+                    }
+                    Key::Merge(span) => {
+                        merge(map, merges, done.node, span, self.dialect, &mut self.faults);
+                    }
+                    Key::Invalid => {}
+                    Key::Null(span) => {
+                        let fault = fault::null_key(&done.node, span);
+                        match *null_key {
+                            Some(told) => self.faults[told] = fault,
+                            None => {
+                                *null_key = Some(self.faults.len());
+                                self.faults.push(fault);
+                            }
+                        }
+                    }
+                    Key::Unsupported(number, span) => {
+                        self.faults.push(fault::big_key(number, &done.node, span));
+                    }
                 }
-                Key::Merge(span) if done.alias && done.node.as_list().is_some() => {
-                    self.faults.push(fault::no_merge_map(span.to(done.node.span)));
-                }
-                Key::Merge(span) => {
-                    merge(map, merges, done.node, span, self.dialect, &mut self.faults);
-                }
-                Key::Invalid => {}
-                Key::Null(span) => self.faults.push(fault::null_key(&done.node, span)),
-                Key::Unsupported(number, span) => {
-                    self.faults.push(fault::big_key(number, &done.node, span));
-                }
-            },
+            }
         }
         Ok(())
     }

@@ -3,6 +3,8 @@
 
 mod json_read;
 mod json_write;
+#[cfg(test)]
+mod tests;
 mod yaml_write;
 
 use crate::base::source::FileId;
