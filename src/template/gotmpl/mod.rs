@@ -15,11 +15,15 @@ pub mod funcs;
 pub mod function;
 pub mod go_type;
 pub mod objects;
+pub mod pki;
+pub mod regexp;
+mod scrypt;
 pub mod stack;
 pub mod syntax;
 pub mod time;
 pub mod unicode;
 pub mod value;
+pub mod version;
 pub mod world;
 
 pub use engine::{Job, Options, RenderError, Rendered, Set, Source, render};

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "all functions have one signature")]
 
+mod base64;
 mod builtin;
+mod certificates;
+mod crypto;
 mod data;
 mod date;
 mod defaults;
@@ -12,7 +15,10 @@ mod equal;
 mod lists;
 mod number;
 mod paths;
+mod random;
 mod reflection;
+mod regex;
+mod semver;
 mod strings;
 mod strval;
 pub(super) mod templates;
@@ -29,6 +35,8 @@ static TABLES: &[&[Function]] = &[
     // First, since charts have another `slice`.
     builtin::TABLE,
     templates::TABLE,
+    certificates::FUNCTIONS,
+    crypto::FUNCTIONS,
     date::FUNCTIONS,
     data::FUNCTIONS,
     defaults::FUNCTIONS,
@@ -38,7 +46,10 @@ static TABLES: &[&[Function]] = &[
     dict::MERGING,
     number::FUNCTIONS,
     paths::FUNCTIONS,
+    random::FUNCTIONS,
     reflection::FUNCTIONS,
+    regex::FUNCTIONS,
+    semver::FUNCTIONS,
     strings::FUNCTIONS,
     toml::FUNCTIONS,
     url::FUNCTIONS,
