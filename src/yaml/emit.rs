@@ -303,11 +303,11 @@ impl Emitter<'_> {
 
     fn text(&mut self, text: &str, indent: usize, simple_key: bool) {
         let form = quote::form(text, simple_key, self.style.flavor);
-        // a line that cannot get longer than the limit needs no look at its columns
-        let fold = self
-            .style
-            .fold
-            .filter(|width| !simple_key && self.out.len() - self.line_start + text.len() > *width);
+        // a line that cannot get longer than the limit needs no look at its columns; escapes are
+        // longer than what they stand for
+        let length = self.out.len() - self.line_start + text.len();
+        let fold = self.style.fold.filter(|_| !simple_key);
+        let fold = fold.filter(|width| length > *width || form == Form::Double);
         match (form, fold) {
             (Form::Plain, None) => self.out.push_str(text),
             (Form::Plain, Some(width)) => self.plain_folded(text, indent, width),

@@ -60,7 +60,7 @@ pub(super) fn no_json_number(float: f64, span: Span) -> Problem {
 
 pub(super) fn null_key(value: &Node, span: Span) -> Problem {
     let mut text = "unsupported map key of type: %!s(<nil>), key: <nil>, value: ".to_owned();
-    go_syntax(value, &mut text);
+    go_value(value, &mut text);
     let advice = Diagnostic::error("wharf::yaml::key", "null is no key")
         .at(span, "a key must be text")
         .help("quote it if the text is meant");
@@ -73,7 +73,7 @@ pub(super) fn big_key(number: Number, value: &Node, span: Span) -> Problem {
         Number::Int(_) | Number::Float(_) => 0,
     };
     let mut text = format!("unsupported map key of type: uint64, key: {hex:#x}, value: ");
-    go_syntax(value, &mut text);
+    go_value(value, &mut text);
     let advice = Diagnostic::error("wharf::yaml::key", format!("`{number}` is too big for a key"))
         .at(span, "a key must be text, or a number of 63 bits")
         .help("quote it");
@@ -114,7 +114,16 @@ pub(super) fn depth(mark: Mark, file: FileId) -> Diagnostic {
         .at(span, "too deep from here on")
 }
 
-/// The value as Go's `%#v` prints it.
+/// The value as Go's `%#v` prints it by itself.
+fn go_value(node: &Node, out: &mut String) {
+    if node.is_null() {
+        out.push_str("<nil>");
+    } else {
+        go_syntax(node, out);
+    }
+}
+
+/// The value as Go's `%#v` prints it within another.
 fn go_syntax(node: &Node, out: &mut String) {
     match &node.value {
         Value::Null => out.push_str("interface {}(nil)"),

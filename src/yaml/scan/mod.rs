@@ -148,7 +148,7 @@ impl<'a> Scanner<'a> {
 
     /// Fetches tokens until the first can no longer become a key.
     fn fill(&mut self) -> Result<(), Problem> {
-        while !self.ended {
+        loop {
             if !self.tokens.is_empty() {
                 let taken = self.taken;
                 let mut keys = self.simple_keys.iter();
@@ -157,6 +157,10 @@ impl<'a> Scanner<'a> {
                 if !self.key_still_possible(index)? {
                     break;
                 }
+            }
+            // the end is looked at too: it ends the line of a key
+            if self.ended {
+                break;
             }
             self.fetch()?;
         }

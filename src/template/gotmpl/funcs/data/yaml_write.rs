@@ -25,19 +25,37 @@ pub(super) fn write(value: &Value) -> Result<String, String> {
 
 /// What `toYamlPretty` gives, with a line break at its end.
 pub(super) fn write_pretty(value: &Value) -> Result<String, Failure> {
-    if let Some(time) = time_of(value) {
-        return Ok(time);
+    if let Some(text) = alone(value) {
+        return Ok(text);
     }
     let node = Convert { through_json: false }.node(value, 0)?;
     Ok(emit::to_string(&node, &Style::pretty()))
 }
 
-/// A date that stands alone, which is written without quotes.
-fn time_of(value: &Value) -> Option<String> {
-    let Value::Object(object) = value else { return None };
-    let time = object.as_any().downcast_ref::<Time>()?;
-    let text = time.format(b"2006-01-02T15:04:05.999999999Z07:00");
-    Some(String::from_utf8_lossy(&text).into_owned())
+/// What a node cannot tell and go-yaml writes where it stands alone: a date is written without
+/// quotes, a text that is no UTF-8 with its tag.
+fn alone(value: &Value) -> Option<String> {
+    match value {
+        Value::Object(object) => {
+            let time = object.as_any().downcast_ref::<Time>()?;
+            let text = time.format(b"2006-01-02T15:04:05.999999999Z07:00");
+            Some(String::from_utf8_lossy(&text).into_owned())
+        }
+        Value::Text(text) if text.as_str().is_none() => {
+            const WIDTH: usize = 70;
+            let packed = base64::engine::general_purpose::STANDARD.encode(&**text);
+            if packed.len() < WIDTH {
+                return Some(format!("!!binary {packed}"));
+            }
+            let mut out = "!!binary |".to_owned();
+            for line in packed.as_bytes().chunks(WIDTH) {
+                out.push_str("\n  ");
+                out.extend(line.iter().map(|byte| char::from(*byte)));
+            }
+            Some(out)
+        }
+        _ => None,
+    }
 }
 
 struct Convert {
