@@ -45,6 +45,12 @@ pub struct How {
     /// Take over objects that are not this release's
     #[arg(long)]
     pub take_ownership: bool,
+    /// Put the values of this command over those of the release's last revision
+    #[arg(long, visible_alias = "reset-then-reuse-values")]
+    pub reuse_values: bool,
+    /// Use the values of this command and no others (the default)
+    #[arg(long, conflicts_with = "reuse_values")]
+    pub reset_values: bool,
 }
 
 impl ReleaseArgs {
@@ -71,40 +77,58 @@ impl ReleaseArgs {
         client: &Client,
         settings: &Settings,
     ) -> Result<Prepared, Failure> {
-        let served = served(client, self.source.flags.kube_version.is_some());
-        let facts = self.facts(client, client.namespace());
-        let (served, facts) = tokio::try_join!(served, facts)?;
         // a source in a registry is pulled by a runtime of its own
-        let compile = |facts: &ReleaseFacts| {
-            let compile = || self.source.compile_for(ui, facts, Some(&served));
-            tokio::task::block_in_place(compile).map(|(_, compiled)| compiled)
-        };
-        let mut compiled = compile(&facts)?;
-        if compiled.release.namespace != facts.namespace {
-            // an overlay moved the release to a namespace where it may have another revision
-            let there = self.facts(client, &compiled.release.namespace).await?;
-            if there.revision != facts.revision {
+        let loaded = tokio::task::block_in_place(|| self.source.read(ui))?;
+        let name = self.source.flags.name.clone().or_else(|| loaded.name());
+        let served = served(client, self.source.flags.kube_version.is_some());
+        let past = self.past(client, client.namespace(), name.as_deref());
+        let (served, past) = tokio::try_join!(served, past)?;
+        let compile = |past: &Past| loaded.compile(ui, &past.facts, Some(&served), &past.values);
+        let mut compiled = compile(&past)?;
+        if compiled.release.namespace != past.facts.namespace {
+            // an overlay moved the release to a namespace where it may have another past
+            let there = self.past(client, &compiled.release.namespace, name.as_deref()).await?;
+            if there.facts.revision != past.facts.revision || there.values != past.values {
                 compiled = compile(&there)?;
             }
         }
+        super::report::warn(ui, &loaded.sources, &compiled.warnings);
         let intent = intent(&compiled, &self.source)?;
         let package = Package { objects: &compiled.objects, definitions: &compiled.crds };
         deploy::prepare(client, package, intent, settings).await.map_err(sorted)
     }
 
-    /// The release as templates are told of it. The revision is looked up when the name is known
-    /// beforehand.
-    async fn facts(&self, client: &Client, namespace: &str) -> Result<ReleaseFacts, Failure> {
+    /// What the revisions before this one mean for it. Plain manifests say no name beforehand, and
+    /// have no use for it.
+    async fn past(
+        &self,
+        client: &Client,
+        namespace: &str,
+        name: Option<&str>,
+    ) -> Result<Past, Failure> {
         let mut facts = ReleaseFacts { namespace: namespace.to_owned(), ..ReleaseFacts::default() };
-        if let Some(name) = &self.source.flags.name {
+        let mut values = Node::NULL;
+        if let Some(name) = name {
             let history = Store::new(client.clone(), namespace).history(name).await;
             let history = history.map_err(recorded)?;
             facts.is_upgrade = !history.is_install();
             let last = history.last().map_or(0, Record::version);
             facts.revision = u32::try_from(last + 1).unwrap_or(1);
+            if self.how.reuse_values && facts.is_upgrade {
+                let last = history.deployed().or(history.last());
+                values = last.map(|record| record.config().clone()).unwrap_or_default();
+            }
         }
-        Ok(facts)
+        Ok(Past { facts, values })
     }
+}
+
+/// What the revisions before one mean for it.
+struct Past {
+    /// What templates are told.
+    facts: ReleaseFacts,
+    /// The values that are used again.
+    values: Node,
 }
 
 /// What a target is able to do. Its version is not asked for when the user names one.

@@ -11,6 +11,7 @@ use crate::base::tree::{FileTree, Limits};
 use crate::compile::{self, Compiled, ReleaseFacts, Request, TargetFacts};
 use crate::object::Object;
 use crate::oci::Reference;
+use crate::package;
 use crate::schema::Schemas;
 use crate::source::cache::Cache;
 use crate::source::layers::{self, LayerError, Layers};
@@ -71,74 +72,48 @@ pub struct SourceFlags {
 }
 
 impl SourceArgs {
-    /// Loads and compiles the source.
+    /// Reads and compiles the source.
     ///
     /// # Errors
     /// When it cannot be read, or has faults.
     pub fn compile(&self, ui: &Ui) -> Result<(Arc<Sources>, Compiled), Failure> {
-        self.compile_for(ui, &ReleaseFacts::default(), None)
+        let loaded = self.read(ui)?;
+        let compiled = loaded.compile(ui, &ReleaseFacts::default(), None, &Node::NULL)?;
+        super::report::warn(ui, &loaded.sources, &compiled.warnings);
+        Ok((loaded.sources, compiled))
     }
 
-    /// Loads and compiles the source for a revision of a release. Name and namespace are those of
-    /// the command line, where they are given; `served` is what the target says of itself.
-    ///
-    /// # Errors
-    /// When it cannot be read, or has faults.
-    pub fn compile_for(
-        &self,
-        ui: &Ui,
-        release: &ReleaseFacts,
-        served: Option<&TargetFacts>,
-    ) -> Result<(Arc<Sources>, Compiled), Failure> {
-        let sources = Arc::new(Sources::new());
-        let input = |faults| Failure::Input { sources: sources.clone(), faults };
-        let request = self.request(ui, release, served, &sources)?;
-        let compiled = guarded(ui, &self.source, bytes(&request), || {
-            compile::compile(&request, &sources).map_err(input)
-        })?;
-        super::report::warn(ui, &sources, &compiled.warnings);
-        Ok((sources, compiled))
-    }
-
-    /// Loads and compiles the source and hands on its objects one by one.
+    /// Reads and compiles the source and hands on its objects one by one.
     ///
     /// # Errors
     /// When it cannot be read, or has faults.
     pub fn for_each(&self, ui: &Ui, take: &mut dyn FnMut(Object)) -> Result<Arc<Sources>, Failure> {
-        let sources = Arc::new(Sources::new());
-        let input = |faults| Failure::Input { sources: sources.clone(), faults };
-        let request = self.request(ui, &ReleaseFacts::default(), None, &sources)?;
+        let loaded = self.read(ui)?;
+        let request = loaded.request(ui, &ReleaseFacts::default(), None, &Node::NULL)?;
         let warnings = guarded(ui, &self.source, bytes(&request), || {
-            compile::for_each(&request, &sources, take).map_err(input)
-        })?;
-        super::report::warn(ui, &sources, &warnings);
-        Ok(sources)
+            compile::for_each(&request, &loaded.sources, take)
+        });
+        let warnings = warnings.map_err(|faults| loaded.input(faults))?;
+        super::report::warn(ui, &loaded.sources, &warnings);
+        Ok(loaded.sources)
     }
 
-    /// Everything that compiling needs.
-    fn request(
-        &self,
-        ui: &Ui,
-        release: &ReleaseFacts,
-        served: Option<&TargetFacts>,
-        sources: &Arc<Sources>,
-    ) -> Result<Request, Failure> {
+    /// Reads the source, what lies over it, and the values of the command line.
+    ///
+    /// # Errors
+    /// When one of them cannot be read, or has faults.
+    pub fn read(&self, ui: &Ui) -> Result<Loaded<'_>, Failure> {
+        let sources = Arc::new(Sources::new());
         let input = |faults| Failure::Input { sources: sources.clone(), faults };
         let mut fetch = |reference: &str| self.pull(ui, reference);
         let overlay = self.flags.overlay.as_deref();
-        let Layers { tree, overlays } =
-            match layers::resolve(self.load(ui)?, overlay, sources, &mut fetch) {
-                Ok(layers) => layers,
-                Err(LayerError::Input(faults)) => return Err(input(faults)),
-                Err(LayerError::Fetch(failure)) => return Err(failure),
-            };
-        let release = ReleaseFacts {
-            name: self.flags.name.clone().or(release.name.clone()),
-            namespace: ui.global.namespace.clone().unwrap_or(release.namespace.clone()),
-            ..release.clone()
+        let layers = match layers::resolve(self.load(ui)?, overlay, &sources, &mut fetch) {
+            Ok(layers) => layers,
+            Err(LayerError::Input(faults)) => return Err(input(faults)),
+            Err(LayerError::Fetch(failure)) => return Err(failure),
         };
-        let values = self.flags.values(sources).map_err(input)?;
-        Ok(Request { tree, overlays, values, release, target: self.flags.target(served)? })
+        let values = self.flags.values(&sources).map_err(input)?;
+        Ok(Loaded { args: self, sources, layers, values })
     }
 
     /// The files of the source.
@@ -163,6 +138,72 @@ impl SourceArgs {
         })?;
         let (_, tree) = pulled.unpack().map_err(Failure::failed)?;
         Ok(tree)
+    }
+}
+
+/// A source that was read, to be compiled.
+#[derive(Debug)]
+pub struct Loaded<'a> {
+    args: &'a SourceArgs,
+    /// The files that were read so far.
+    pub sources: Arc<Sources>,
+    layers: Layers,
+    /// The values of the command line.
+    values: Node,
+}
+
+impl Loaded<'_> {
+    /// The name that the package gives a release, when it is one.
+    pub fn name(&self) -> Option<String> {
+        package::name(&self.layers.tree)
+    }
+
+    /// Compiles for a revision of a release. Name and namespace are those of the command line, where
+    /// they are given; `served` is what the target says of itself, and `below` are values that those
+    /// of the command line lie over.
+    ///
+    /// # Errors
+    /// All faults of the source.
+    pub fn compile(
+        &self,
+        ui: &Ui,
+        release: &ReleaseFacts,
+        served: Option<&TargetFacts>,
+        below: &Node,
+    ) -> Result<Compiled, Failure> {
+        let request = self.request(ui, release, served, below)?;
+        let compiled = guarded(ui, &self.args.source, bytes(&request), || {
+            compile::compile(&request, &self.sources)
+        });
+        compiled.map_err(|faults| self.input(faults))
+    }
+
+    /// Everything that compiling needs.
+    fn request(
+        &self,
+        ui: &Ui,
+        release: &ReleaseFacts,
+        served: Option<&TargetFacts>,
+        below: &Node,
+    ) -> Result<Request, Failure> {
+        let flags = &self.args.flags;
+        let mut values = if below.is_null() { Node::map() } else { below.clone() };
+        values::layer(&mut values, self.values.clone());
+        Ok(Request {
+            tree: self.layers.tree.clone(),
+            overlays: self.layers.overlays.clone(),
+            values,
+            release: ReleaseFacts {
+                name: flags.name.clone().or(release.name.clone()),
+                namespace: ui.global.namespace.clone().unwrap_or(release.namespace.clone()),
+                ..release.clone()
+            },
+            target: flags.target(served)?,
+        })
+    }
+
+    fn input(&self, faults: Diagnostics) -> Failure {
+        Failure::Input { sources: self.sources.clone(), faults }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::base::diag::Diagnostic;
 use crate::base::suggest;
 use crate::base::tree::FileTree;
+use crate::yaml;
 
 /// The kinds of sources.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +73,18 @@ pub fn detect(tree: &FileTree) -> Result<Kind, Diagnostic> {
     Err(Diagnostic::error("wharf::package::empty", format!("`{label}` holds nothing to render"))
         .note("a package has `Package.yaml`; plain manifests end in .yaml, .yml or .json")
         .maybe_help(slip))
+}
+
+/// The name that a package or chart says it has, without looking at anything else in it.
+#[must_use]
+pub fn name(tree: &FileTree) -> Option<String> {
+    let file = match detect(tree).ok()? {
+        Kind::Native => "Package.yaml",
+        Kind::Helm => "Chart.yaml",
+        Kind::Kustomize | Kind::Compose | Kind::Overlay | Kind::Plain => return None,
+    };
+    let root = yaml::parse_text(tree.text(file)?).ok()?;
+    root.str_at(&["name"]).filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
 /// True unless the text says that it is something else: plain manifests may be in a file of that

@@ -6,5 +6,5 @@
 mod kind;
 mod native;
 
-pub use kind::{Kind, detect};
+pub use kind::{Kind, detect, name};
 pub use native::{Native, load};

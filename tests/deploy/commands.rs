@@ -113,6 +113,38 @@ fn results_come_as_json_too() {
 }
 
 #[test]
+fn values_are_used_again_when_asked_for_and_revisions_are_counted_without_a_name() {
+    let host = Host::start();
+    host.write(
+        "shop/Package.yaml",
+        "apiVersion: wharf.dev/v1\nkind: Package\nname: shop\nversion: 1.0.0\n",
+    );
+    host.write("shop/values.yaml", "colour: red\nsize: 1\n");
+    host.write(
+        "shop/templates/all.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  \
+         all: \"{{ values.colour }} {{ values.size | default('no size') }} {{ release.revision }} {{ release.isUpgrade }}\"\n",
+    );
+    let applied = |flags: &[&str], values: &str, all: &str| {
+        host.run(&[&["apply", "shop"], flags].concat()).fine();
+        host.run(&["get", "values", "shop"]).says(0, values, "");
+        let manifest = &host.run(&["get", "manifest", "shop"]).out;
+        assert!(manifest.contains(&format!("all: {all}\n")), "{flags:?}: {manifest}");
+    };
+    applied(&["--set", "colour=green", "--reuse-values"], "colour: green\n", "green 1 1 false");
+    applied(&["--set", "size=2", "--reuse-values"], "colour: green\nsize: 2\n", "green 2 2 true");
+    // what a new version of the package has as defaults counts, under the values that are kept
+    host.write("shop/values.yaml", "colour: blue\nsize: 9\n");
+    applied(
+        &["--reuse-values", "--set", "size=null"],
+        "colour: green\nsize: null\n",
+        "green no size 3 true",
+    );
+    applied(&["--set", "size=4"], "size: 4\n", "blue 4 4 true");
+    host.run(&["apply", "shop", "--reuse-values", "--reset-values"]).fails(2, &["cannot be used"]);
+}
+
+#[test]
 fn parts_of_a_record_are_printed_and_secrets_only_when_asked_for() {
     let host = Host::start();
     host.write(
