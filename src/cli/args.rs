@@ -27,6 +27,7 @@ pub struct Global {
     /// When to use colour: auto, always, never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "WHARF_COLOR")]
     #[arg(value_parser = ["auto", "always", "never"], hide_env = true)]
+    #[arg(hide_possible_values = true)]
     pub color: String,
     /// Kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)
     #[arg(long, global = true, value_name = "FILE")]

@@ -18,9 +18,9 @@ pub enum OciError {
         host: String,
         /// What was asked.
         what: String,
-        /// The last failure.
+        /// Why.
         #[source]
-        source: reqwest::Error,
+        source: io::Error,
         /// What may help.
         #[help]
         help: Option<String>,

@@ -492,8 +492,17 @@ fn unreachable(host: &str, what: &str, error: reqwest::Error) -> OciError {
         format!("check the name and the network; if {host} speaks plain HTTP, add `--plain-http`")
     });
     // addresses of blob stores carry signatures
-    let source = error.without_url();
+    let source = innermost(&error.without_url());
     OciError::Unreachable { host: host.to_owned(), what: what.to_owned(), source, help }
+}
+
+/// The cause that says something: those above it tell which part of the client passed it on.
+fn innermost(error: &reqwest::Error) -> std::io::Error {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    std::io::Error::other(cause.to_string())
 }
 
 /// The registry's own words: `CODE: message` of each of its errors.

@@ -45,8 +45,8 @@ pub struct Args {
     /// Description of the revision
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// Form of the result; steps are told on standard error either way
-    #[arg(long, short = 'o', value_enum, default_value_t)]
+    /// Form of the result: text or json; steps are told on standard error either way
+    #[arg(long, short = 'o', value_enum, default_value_t, hide_possible_values = true)]
     output: Form,
 }
 

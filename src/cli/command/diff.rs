@@ -19,8 +19,9 @@ pub struct Args {
     /// The release.
     #[command(flatten)]
     release: ReleaseArgs,
-    /// Form of the output
-    #[arg(long, value_enum, default_value_t)]
+    /// Form of the output: unified (a diff of YAML for each object), json (each changed field),
+    /// markdown (for a comment on a merge request), or html (one page)
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     format: Form,
 }
 

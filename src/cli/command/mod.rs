@@ -29,57 +29,82 @@ pub mod validate;
 use super::exit::Failure;
 use super::ui::Ui;
 
-/// Every command. The doc comment of a variant is its line in `wharf --help`.
+/// Every command. The doc comment of a variant is its line in `wharf --help`, where they stand in
+/// the order in which they are needed.
 #[derive(clap::Subcommand, Debug)]
 pub enum Command {
     /// Serve the Kubernetes API on this host
+    #[command(display_order = 21)]
     #[cfg(all(feature = "agent", target_os = "linux"))]
     Agent(agent::Args),
     /// Print a completion script for a shell
+    #[command(display_order = 23)]
     Completion(completion::Args),
     /// Log in to a registry
+    #[command(display_order = 17)]
     Login(login::Args),
     /// Forget the login to a registry
+    #[command(display_order = 18)]
     Logout(logout::Args),
     /// Show where a value of an object came from
+    #[command(display_order = 4)]
     Explain(Box<explain::Args>),
     /// Make a new package
+    #[command(display_order = 1)]
     Init(init::Args),
     /// Write the manual pages to a folder
+    #[command(display_order = 24)]
     Man(man::Args),
     /// Pack a package or chart into an archive
+    #[command(display_order = 14)]
     Package(package::Args),
     /// Pull a package or chart from a registry
+    #[command(display_order = 16)]
     Pull(pull::Args),
     /// Push a package, chart or image to a registry
+    #[command(display_order = 15)]
     Push(push::Args),
     /// See all of it work: a package, an image, a registry and an agent, in a minute
+    #[command(display_order = 22)]
     Quickstart(quickstart::Args),
     /// Serve packages and images as an OCI registry
+    #[command(display_order = 19)]
     Registry(registry::Args),
     /// Render a source to Kubernetes objects
+    #[command(display_order = 2)]
     Render(Box<render::Args>),
     /// Check a source's objects against their schemas and the rules of the API
+    #[command(display_order = 3)]
     Validate(Box<validate::Args>),
     /// Apply a source or a plan, and wait until it is ready
+    #[command(display_order = 7)]
     Apply(apply::Args),
     /// Show what an apply would change
+    #[command(display_order = 5)]
     Diff(diff::Args),
     /// Print the manifest, values or notes of a release
+    #[command(display_order = 11)]
     Get(get::Args),
     /// List the revisions of a release
+    #[command(display_order = 10)]
     History(history::Args),
     /// List releases
+    #[command(display_order = 8)]
     List(list::Args),
     /// Write what an apply would do to a file
+    #[command(display_order = 6)]
     Plan(plan::Args),
     /// Put an earlier revision of a release back
+    #[command(display_order = 12)]
     Rollback(rollback::Args),
     /// Show a release and how its objects are
+    #[command(display_order = 9)]
     Status(status::Args),
     /// List targets, or choose one
+    #[command(display_order = 20)]
     Target(target::Args),
     /// Remove a release and everything that it owns
+    #[command(display_order = 13)]
     Uninstall(uninstall::Args),
 }
 

@@ -20,14 +20,15 @@ enum Command {
 }
 
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   wharf registry serve --root ./registry
   wharf push shop oci://127.0.0.1:5000/packages
 
 There are no users: whoever reaches the address may read and write. Keep it on loopback.")]
 struct Serve {
     /// Address to listen on; port 0 takes any free one
-    #[arg(long, default_value = "127.0.0.1:5000", value_name = "HOST:PORT")]
+    #[arg(long, visible_alias = "listen", default_value = "127.0.0.1:5000")]
+    #[arg(value_name = "HOST:PORT")]
     addr: String,
     /// Folder to keep everything in
     #[arg(long, default_value = "registry", value_name = "FOLDER")]

@@ -31,7 +31,7 @@ pub struct Args {
     output_dir: Option<PathBuf>,
     /// Format: yaml or json
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "yaml")]
-    #[arg(value_parser = ["yaml", "json"])]
+    #[arg(value_parser = ["yaml", "json"], hide_possible_values = true)]
     output: String,
     /// Leave out the package's custom resource definitions
     #[arg(long)]

@@ -25,7 +25,7 @@ pub struct Args {
     source: SourceArgs,
     /// Format of the findings: human, json, sarif, github
     #[arg(long, value_name = "FORMAT", default_value = "human")]
-    #[arg(value_parser = ["human", "json", "sarif", "github"])]
+    #[arg(value_parser = ["human", "json", "sarif", "github"], hide_possible_values = true)]
     format: String,
     /// Pass over objects of kinds that have no schema
     #[arg(long)]

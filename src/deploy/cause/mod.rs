@@ -70,15 +70,15 @@ async fn look(client: &Client, id: &ObjectId) -> Vec<String> {
     }
     for (_, pod, count) in groups.iter().take(TROUBLES) {
         let more = if *count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
+        let events = warnings(client, &id_of("v1", "Pod", pod)).await;
+        let said = pod::troubles(client, pod, &events).await;
         // of a pod that stands for itself, the heading says its name already
-        let indent = if id.gvk.kind == "Pod" {
+        let indent = if id.gvk.kind == "Pod" || said.is_empty() {
             ""
         } else {
             lines.push(format!("Pod {}{more}:", meta::name(pod)));
             "  "
         };
-        let events = warnings(client, &id_of("v1", "Pod", pod)).await;
-        let said = pod::troubles(client, pod, &events).await;
         lines.extend(said.into_iter().map(|line| format!("{indent}{line}")));
     }
     lines
