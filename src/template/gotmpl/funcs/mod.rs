@@ -10,6 +10,7 @@ mod data;
 mod date;
 mod defaults;
 mod dict;
+mod durations;
 mod encoding;
 mod equal;
 mod lists;
@@ -41,6 +42,7 @@ static TABLES: &[&[Function]] = &[
     data::FUNCTIONS,
     defaults::FUNCTIONS,
     dict::FUNCTIONS,
+    durations::FUNCTIONS,
     encoding::FUNCTIONS,
     lists::FUNCTIONS,
     dict::MERGING,

@@ -55,6 +55,20 @@ pub fn round(nanos: i64, multiple: i64) -> i64 {
     i64::try_from(rounded).unwrap_or(if rounded < 0 { i64::MIN } else { i64::MAX })
 }
 
+/// Cuts to a multiple, toward zero.
+#[must_use]
+pub fn truncate(nanos: i64, multiple: i64) -> i64 {
+    if multiple <= 0 { nanos } else { nanos - nanos % multiple }
+}
+
+/// How many units a duration has.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "Go goes through doubles too")]
+pub fn in_unit(nanos: i64, unit: u64) -> f64 {
+    let unit = unit.cast_signed();
+    (nanos / unit) as f64 + (nanos % unit) as f64 / unit as f64
+}
+
 /// Reads `1h30m`, `-1.5h`, `2us` and the like.
 ///
 /// # Errors

@@ -84,85 +84,81 @@ impl Object for Location {
 type Outcome = Result<Value, Failure>;
 
 static TIME_METHODS: &[Function] = &[
-    Function::new("Add", &[&TIME, &DURATION], |call| time(receiver(call).add(call.int(1)))),
-    Function::new("AddDate", &[&TIME, &INT, &INT, &INT], add_date),
-    Function::new("After", &[&TIME, &TIME], |call| bool(order(call).is_gt())),
-    Function::new("Before", &[&TIME, &TIME], |call| bool(order(call).is_lt())),
-    Function::new("Compare", &[&TIME, &TIME], |call| int(order(call) as i64)),
-    Function::new("Day", &[&TIME], |call| int(receiver(call).civil().day)),
-    Function::new("Equal", &[&TIME, &TIME], |call| bool(order(call).is_eq())),
-    Function::new("Format", &[&TIME, &STRING], |call| {
+    Function::new("Add", &[&DURATION], |call| time(receiver(call).add(call.int(1)))),
+    Function::new("AddDate", &[&INT, &INT, &INT], add_date),
+    Function::new("After", &[&TIME], |call| bool(order(call).is_gt())),
+    Function::new("Before", &[&TIME], |call| bool(order(call).is_lt())),
+    Function::new("Compare", &[&TIME], |call| int(order(call) as i64)),
+    Function::new("Day", &[], |call| int(receiver(call).civil().day)),
+    Function::new("Equal", &[&TIME], |call| bool(order(call).is_eq())),
+    Function::new("Format", &[&STRING], |call| {
         Ok(Value::text(receiver(call).format(call.text(1))))
     }),
-    Function::new("GoString", &[&TIME], |call| {
+    Function::new("GoString", &[], |call| {
         Ok(Value::text(receiver(call).syntax().expect("times have one")))
     }),
-    Function::new("Hour", &[&TIME], |call| int(receiver(call).civil().clock().0)),
-    Function::new("In", &[&TIME, &LOCATION], to_location),
-    Function::new("IsDST", &[&TIME], |call| {
+    Function::new("Hour", &[], |call| int(receiver(call).civil().clock().0)),
+    Function::new("In", &[&LOCATION], to_location),
+    Function::new("IsDST", &[], |call| {
         let this = receiver(call);
         bool(this.zone.is_dst(this.seconds))
     }),
-    Function::new("IsZero", &[&TIME], |call| {
+    Function::new("IsZero", &[], |call| {
         let this = receiver(call);
         bool(this.seconds == -YEAR_ONE && this.nanos == 0)
     }),
-    Function::new("Local", &[&TIME], |call| time(receiver(call).to(Zone::local(&call.world.zone)))),
-    Function::new("Location", &[&TIME], |call| {
+    Function::new("Local", &[], |call| time(receiver(call).to(Zone::local(&call.world.zone)))),
+    Function::new("Location", &[], |call| {
         Ok(Value::Object(Rc::new(Location(receiver(call).zone.clone()))))
     }),
-    Function::new("Minute", &[&TIME], |call| int(receiver(call).civil().clock().1)),
-    Function::new("Month", &[&TIME], |call| {
+    Function::new("Minute", &[], |call| int(receiver(call).civil().clock().1)),
+    Function::new("Month", &[], |call| {
         let month = receiver(call).civil().month;
         Ok(Value::Int(i64::try_from(month).expect("at most 12"), &MONTH))
     }),
-    Function::new("Nanosecond", &[&TIME], |call| int(receiver(call).nanos.into())),
-    Function::new("Round", &[&TIME, &DURATION], |call| snap(call, true)),
-    Function::new("Second", &[&TIME], |call| int(receiver(call).civil().clock().2)),
-    Function::new("String", &[&TIME], |call| {
+    Function::new("Nanosecond", &[], |call| int(receiver(call).nanos.into())),
+    Function::new("Round", &[&DURATION], |call| snap(call, true)),
+    Function::new("Second", &[], |call| int(receiver(call).civil().clock().2)),
+    Function::new("String", &[], |call| {
         Ok(Value::text(receiver(call).text().expect("times have one")))
     }),
-    Function::new("Sub", &[&TIME, &TIME], |call| {
+    Function::new("Sub", &[&TIME], |call| {
         Ok(Value::Int(receiver(call).since(instant(call, 1)), &DURATION))
     }),
-    Function::new("Truncate", &[&TIME, &DURATION], |call| snap(call, false)),
-    Function::new("UTC", &[&TIME], |call| time(receiver(call).to(Zone::Utc))),
-    Function::new("Unix", &[&TIME], |call| int64(receiver(call).seconds)),
-    Function::new("UnixMicro", &[&TIME], |call| unix(call, 1000)),
-    Function::new("UnixMilli", &[&TIME], |call| unix(call, 1_000_000)),
-    Function::new("UnixNano", &[&TIME], |call| unix(call, 1)),
-    Function::new("Weekday", &[&TIME], |call| {
+    Function::new("Truncate", &[&DURATION], |call| snap(call, false)),
+    Function::new("UTC", &[], |call| time(receiver(call).to(Zone::Utc))),
+    Function::new("Unix", &[], |call| int64(receiver(call).seconds)),
+    Function::new("UnixMicro", &[], |call| unix(call, 1000)),
+    Function::new("UnixMilli", &[], |call| unix(call, 1_000_000)),
+    Function::new("UnixNano", &[], |call| unix(call, 1)),
+    Function::new("Weekday", &[], |call| {
         let day = receiver(call).civil().weekday;
         Ok(Value::Int(i64::try_from(day).expect("at most 6"), &WEEKDAY))
     }),
-    Function::new("Year", &[&TIME], |call| int(receiver(call).civil().year)),
-    Function::new("YearDay", &[&TIME], |call| int(receiver(call).civil().year_day())),
+    Function::new("Year", &[], |call| int(receiver(call).civil().year)),
+    Function::new("YearDay", &[], |call| int(receiver(call).civil().year_day())),
 ];
 
 static DURATION_METHODS: &[Function] = &[
-    Function::new("Abs", &[&DURATION], |call| {
-        Ok(Value::Int(call.int(0).saturating_abs(), &DURATION))
-    }),
-    Function::new("Hours", &[&DURATION], |call| in_unit(call, duration::HOUR)),
-    Function::new("Microseconds", &[&DURATION], |call| int64(call.int(0) / 1000)),
-    Function::new("Milliseconds", &[&DURATION], |call| int64(call.int(0) / 1_000_000)),
-    Function::new("Minutes", &[&DURATION], |call| in_unit(call, duration::MINUTE)),
-    Function::new("Nanoseconds", &[&DURATION], |call| int64(call.int(0))),
-    Function::new("Round", &[&DURATION, &DURATION], |call| {
+    Function::new("Abs", &[], |call| Ok(Value::Int(call.int(0).saturating_abs(), &DURATION))),
+    Function::new("Hours", &[], |call| in_unit(call, duration::HOUR)),
+    Function::new("Microseconds", &[], |call| int64(call.int(0) / 1000)),
+    Function::new("Milliseconds", &[], |call| int64(call.int(0) / 1_000_000)),
+    Function::new("Minutes", &[], |call| in_unit(call, duration::MINUTE)),
+    Function::new("Nanoseconds", &[], |call| int64(call.int(0))),
+    Function::new("Round", &[&DURATION], |call| {
         Ok(Value::Int(duration::round(call.int(0), call.int(1)), &DURATION))
     }),
-    Function::new("Seconds", &[&DURATION], |call| in_unit(call, duration::SECOND)),
-    Function::new("String", &[&DURATION], label_of),
-    Function::new("Truncate", &[&DURATION, &DURATION], |call| {
-        let (nanos, multiple) = (call.int(0), call.int(1));
-        let rest = if multiple <= 0 { 0 } else { nanos % multiple };
-        Ok(Value::Int(nanos - rest, &DURATION))
+    Function::new("Seconds", &[], |call| in_unit(call, duration::SECOND)),
+    Function::new("String", &[], label_of),
+    Function::new("Truncate", &[&DURATION], |call| {
+        Ok(Value::Int(duration::truncate(call.int(0), call.int(1)), &DURATION))
     }),
 ];
 
-static NAMED_METHODS: &[Function] = &[Function::new("String", &[&INT], label_of)];
+static NAMED_METHODS: &[Function] = &[Function::new("String", &[], label_of)];
 
-static LOCATION_METHODS: &[Function] = &[Function::new("String", &[&LOCATION], |call| {
+static LOCATION_METHODS: &[Function] = &[Function::new("String", &[], |call| {
     let Value::Object(object) = &call.args[0] else { return Ok(Value::text("UTC")) };
     Ok(object.text().map_or(Value::Nil, Value::Text))
 })];
@@ -205,11 +201,8 @@ fn unix(call: &Call<'_>, unit: i128) -> Outcome {
     int64(receiver(call).total().div_euclid(unit) as i64)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "Go goes through doubles too")]
 fn in_unit(call: &Call<'_>, unit: u64) -> Outcome {
-    let unit = unit.cast_signed();
-    let nanos = call.int(0);
-    Ok(Value::float((nanos / unit) as f64 + (nanos % unit) as f64 / unit as f64))
+    Ok(Value::float(duration::in_unit(call.int(0), unit)))
 }
 
 fn label_of(call: &mut Call<'_>) -> Outcome {

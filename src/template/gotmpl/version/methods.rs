@@ -33,53 +33,47 @@ fn find(methods: &'static [Function], name: &str) -> Option<&'static Function> {
 type Outcome = Result<Value, Failure>;
 
 static VALUE_METHODS: &[Function] = &[
-    Function::new("IncMajor", &[&PLAIN], |call| {
+    Function::new("IncMajor", &[], |call| {
         let this = version(call, 0);
         next(this, this.major.checked_add(1), "major", |major| [major, 0, 0])
     }),
-    Function::new("IncMinor", &[&PLAIN], |call| {
+    Function::new("IncMinor", &[], |call| {
         let this = version(call, 0);
         next(this, this.minor.checked_add(1), "minor", |minor| [this.major, minor, 0])
     }),
-    Function::new("IncPatch", &[&PLAIN], |call| {
+    Function::new("IncPatch", &[], |call| {
         let this = version(call, 0);
         // a pre-release is before its release
         let step = u64::from(this.pre.is_empty());
         next(this, this.patch.checked_add(step), "patch", |patch| [this.major, this.minor, patch])
     }),
-    Function::new("Major", &[&PLAIN], |call| number(version(call, 0).major)),
-    Function::new("Metadata", &[&PLAIN], |call| text(&version(call, 0).metadata)),
-    Function::new("Minor", &[&PLAIN], |call| number(version(call, 0).minor)),
-    Function::new("Patch", &[&PLAIN], |call| number(version(call, 0).patch)),
-    Function::new("Prerelease", &[&PLAIN], |call| text(&version(call, 0).pre)),
-    Function::new("SetMetadata", &[&PLAIN, &STRING], |call| {
+    Function::new("Major", &[], |call| number(version(call, 0).major)),
+    Function::new("Metadata", &[], |call| text(&version(call, 0).metadata)),
+    Function::new("Minor", &[], |call| number(version(call, 0).minor)),
+    Function::new("Patch", &[], |call| number(version(call, 0).patch)),
+    Function::new("Prerelease", &[], |call| text(&version(call, 0).pre)),
+    Function::new("SetMetadata", &[&STRING], |call| {
         let metadata = tag(call, "invalid metadata string")?;
         changed(Version { metadata, ..version(call, 0).clone() })
     }),
-    Function::new("SetPrerelease", &[&PLAIN, &STRING], |call| {
+    Function::new("SetPrerelease", &[&STRING], |call| {
         let pre = tag(call, "invalid prerelease string")?;
         check_pre(&pre)?;
         changed(Version { pre, ..version(call, 0).clone() })
     }),
-    Function::new("String", &[&PLAIN], |call| text(&version(call, 0).canonical())),
+    Function::new("String", &[], |call| text(&version(call, 0).canonical())),
 ];
 
 static POINTER_METHODS: &[Function] = &[
-    Function::new("Compare", &[&VERSION, &VERSION], |call| Ok(Value::int(order(call)? as i64))),
-    Function::new("Equal", &[&VERSION, &VERSION], |call| compared(call, std::cmp::Ordering::is_eq)),
-    Function::new("GreaterThan", &[&VERSION, &VERSION], |call| {
-        compared(call, std::cmp::Ordering::is_gt)
-    }),
-    Function::new("GreaterThanEqual", &[&VERSION, &VERSION], |call| {
+    Function::new("Compare", &[&VERSION], |call| Ok(Value::int(order(call)? as i64))),
+    Function::new("Equal", &[&VERSION], |call| compared(call, std::cmp::Ordering::is_eq)),
+    Function::new("GreaterThan", &[&VERSION], |call| compared(call, std::cmp::Ordering::is_gt)),
+    Function::new("GreaterThanEqual", &[&VERSION], |call| {
         compared(call, std::cmp::Ordering::is_ge)
     }),
-    Function::new("LessThan", &[&VERSION, &VERSION], |call| {
-        compared(call, std::cmp::Ordering::is_lt)
-    }),
-    Function::new("LessThanEqual", &[&VERSION, &VERSION], |call| {
-        compared(call, std::cmp::Ordering::is_le)
-    }),
-    Function::new("Original", &[&VERSION], |call| text(&version(call, 0).original)),
+    Function::new("LessThan", &[&VERSION], |call| compared(call, std::cmp::Ordering::is_lt)),
+    Function::new("LessThanEqual", &[&VERSION], |call| compared(call, std::cmp::Ordering::is_le)),
+    Function::new("Original", &[], |call| text(&version(call, 0).original)),
 ];
 
 fn number(number: u64) -> Outcome {
