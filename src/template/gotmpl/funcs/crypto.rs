@@ -67,7 +67,7 @@ fn adler32(call: &mut Call<'_>) -> Outcome {
 }
 
 /// What hashing a password costs in fuel: about what rendering does in the same time.
-const COST: usize = 50_000;
+const COST: usize = 500_000;
 
 /// The hash of the password at a parameter, or what is wrong with it.
 fn bcrypt(call: &mut Call<'_>, index: usize) -> Result<String, Failure> {

@@ -25,6 +25,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
 
 type Outcome = Result<Value, Failure>;
 
+/// What a random character costs in fuel: nobody needs millions of them.
+const PRICE: usize = 8;
+
 /// Fills a buffer with random bytes.
 fn fill(call: &Call<'_>, buffer: &mut [u8]) {
     call.world.random.borrow_mut().fill(buffer);
@@ -46,7 +49,7 @@ fn below(call: &Call<'_>, limit: u64) -> u64 {
 /// So many characters of a kind; none for a negative number.
 fn characters(call: &mut Call<'_>, kind: fn(u8) -> bool) -> Outcome {
     let count = usize::try_from(call.int(0)).unwrap_or(0);
-    call.templates.spend(count / 16 + 1)?;
+    call.templates.spend(count.saturating_mul(PRICE))?;
     let mut text = Vec::with_capacity(count);
     let mut buffer = [0; 256];
     while text.len() < count {
@@ -62,7 +65,7 @@ fn bytes(call: &mut Call<'_>) -> Outcome {
     let Ok(count) = usize::try_from(call.int(0)) else {
         return Err("runtime error: makeslice: len out of range".into());
     };
-    call.templates.spend(count / 16 + 1)?;
+    call.templates.spend(count.saturating_mul(PRICE))?;
     let mut bytes = vec![0; count];
     fill(call, &mut bytes);
     Ok(Value::text(STANDARD.encode(bytes)))

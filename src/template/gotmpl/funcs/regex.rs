@@ -27,8 +27,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     // a pattern that is none matches nothing
     Function::new("regexMatch", &[&STRING, &STRING], |call| {
         spend(call)?;
-        let pattern = regexp::compile(call.text(0));
-        Ok(Value::Bool(pattern.is_ok_and(|pattern| pattern.is_match(call.text(1)))))
+        let Ok(pattern) = regexp::compile(call.text(0)) else { return Ok(Value::Bool(false)) };
+        call.templates.spend(pattern.cost() / 64)?;
+        Ok(Value::Bool(pattern.is_match(call.text(1))))
     }),
     Function::new("regexQuoteMeta", &[&STRING], |call| {
         Ok(Value::text(regexp::quote_meta(call.text(0))))
@@ -55,7 +56,9 @@ fn spend(call: &mut Call<'_>) -> Result<(), Failure> {
 
 fn prepared(call: &mut Call<'_>, compile: Compile) -> Result<Rc<Pattern>, Failure> {
     spend(call)?;
-    Ok(compile(call.text(0))?)
+    let pattern = compile(call.text(0))?;
+    call.templates.spend(pattern.cost() / 64)?;
+    Ok(pattern)
 }
 
 fn must_match(call: &mut Call<'_>) -> Outcome {
@@ -81,7 +84,7 @@ fn find_all(call: &mut Call<'_>, compile: Compile) -> Outcome {
 
 fn replace_all(call: &mut Call<'_>, compile: Compile, literal: bool) -> Outcome {
     let pattern = prepared(call, compile)?;
-    let replaced = pattern.replace_all(call.text(1), call.text(2), literal);
+    let replaced = pattern.replace_all(call.text(1), call.text(2), literal)?;
     call.templates.spend(replaced.len() / 64)?;
     Ok(Value::text(replaced))
 }

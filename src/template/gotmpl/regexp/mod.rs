@@ -25,12 +25,15 @@ pub struct Pattern {
     regex: Regex,
     names: Vec<Vec<u8>>,
     source: Text,
+    cost: usize,
 }
 
 /// A compiled pattern may take so much memory.
 const SIZE: usize = 32 << 20;
 /// Groups may be nested so deep in what is compiled: more than in what is translated.
 const NESTING: u32 = 4000;
+/// A text may become so large by replacing.
+const LARGEST: usize = 64 << 20;
 /// So many patterns are kept.
 const KEPT: usize = 256;
 
@@ -97,7 +100,18 @@ impl Pattern {
             .nest_limit(NESTING)
             .build()
             .map_err(|_| fault(("expression too large", source)))?;
-        Ok(Pattern { regex, names: translated.names, source: source.clone() })
+        Ok(Pattern {
+            regex,
+            names: translated.names,
+            source: source.clone(),
+            cost: translated.cost,
+        })
+    }
+
+    /// How large it is when its repetitions are written out, in characters.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        self.cost
     }
 
     /// True when it matches anywhere.
@@ -152,8 +166,15 @@ impl Pattern {
 
     /// The text with all matches replaced. Unless it is `literal`, `$1` and `${name}` in the
     /// replacement are groups of the match.
-    #[must_use]
-    pub fn replace_all(&self, text: &[u8], replacement: &[u8], literal: bool) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// When the text would be immense.
+    pub fn replace_all(
+        &self,
+        text: &[u8],
+        replacement: &[u8],
+        literal: bool,
+    ) -> Result<Vec<u8>, &'static str> {
         let whole = Whole::new(text);
         let plain = literal || !replacement.contains(&b'$');
         let mut out = Vec::with_capacity(text.len());
@@ -162,6 +183,9 @@ impl Pattern {
             let found = whole.original(place.clone());
             out.extend_from_slice(&text[end..found.start]);
             end = found.end;
+            if out.len() > LARGEST {
+                return Err("text with its matches replaced is larger than 64 MiB");
+            }
             if plain {
                 out.extend_from_slice(replacement);
             } else if let Some(captures) = self.regex.captures_at(&whole.text, place.start) {
@@ -172,7 +196,7 @@ impl Pattern {
             }
         }
         out.extend_from_slice(&text[end..]);
-        out
+        Ok(out)
     }
 
     /// All matches; an empty one that touches the one before does not count.

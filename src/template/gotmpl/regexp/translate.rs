@@ -11,6 +11,8 @@ pub(super) struct Translated {
     pub(super) pattern: String,
     /// The name of each group, from the first; empty for those without one.
     pub(super) names: Vec<Vec<u8>>,
+    /// How large it is when its repetitions are written out, in characters.
+    pub(super) cost: usize,
 }
 
 /// What is wrong, and with which part of the pattern.
@@ -71,6 +73,8 @@ struct Translator<'p> {
     flags: Flags,
     names: Vec<Vec<u8>>,
     groups: Vec<Group>,
+    /// Classes by name that were seen; each stands for many ranges.
+    tables: usize,
 }
 
 pub(super) fn translate(pattern: &[u8]) -> Parsed<'_, Translated> {
@@ -81,13 +85,16 @@ pub(super) fn translate(pattern: &[u8]) -> Parsed<'_, Translated> {
         out: String::with_capacity(pattern.len() + 16),
         flags,
         names: Vec::new(),
+        tables: 0,
         groups: vec![Group::new(0, flags, false)],
     };
     translator.run()?;
     if translator.groups.len() > 1 {
         return Err(("missing closing )", pattern));
     }
-    Ok(Translated { pattern: translator.out, names: translator.names })
+    let repeats = usize::try_from(translator.groups[0].repeats).unwrap_or(usize::MAX);
+    let cost = (pattern.len() + 100 * translator.tables).saturating_mul(repeats);
+    Ok(Translated { pattern: translator.out, names: translator.names, cost })
 }
 
 impl<'p> Translator<'p> {
@@ -381,6 +388,7 @@ impl<'p> Translator<'p> {
             (&after[..after.len() - rest.len()], whole.len() - rest.len())
         };
         self.rest = &whole[length..];
+        self.tables += 1;
         let name = name.strip_prefix(b"^").map_or(name, |name| {
             negated = !negated;
             name
