@@ -3,4 +3,5 @@
 mod fixture;
 mod go_cases;
 mod speed;
+mod sprig_cases;
 mod vectors;
