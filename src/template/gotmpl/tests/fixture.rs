@@ -93,7 +93,7 @@ fn chart() -> Value {
         ("KubeVersion".into(), Value::text(">=1.20.0-0")),
         ("Maintainers".into(), nothing()),
         ("Name".into(), Value::text("t")),
-        ("Sources".into(), Value::NilOf(&super::super::go_type::STRING_LIST)),
+        ("Sources".into(), nothing()),
         ("Tags".into(), Value::text("")),
         ("Type".into(), Value::text("application")),
         ("Version".into(), Value::text("1.2.3")),
