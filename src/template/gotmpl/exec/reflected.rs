@@ -38,10 +38,6 @@ impl Reflected {
         Reflected { interface: Some(&ANY), ..Reflected::default() }
     }
 
-    pub(super) fn is_valid(&self) -> bool {
-        self.interface.is_some() || !matches!(self.value, Value::Nil)
-    }
-
     /// True for an interface that holds nothing.
     pub(super) fn is_nil_interface(&self) -> bool {
         self.interface.is_some() && matches!(self.value, Value::Nil)
