@@ -8,6 +8,7 @@ use wharf::base::path::SafePath;
 use wharf::base::source::Sources;
 use wharf::base::tree::FileTree;
 use wharf::compile::{Compiled, ReleaseFacts, Request, TargetFacts, compile};
+use wharf::render::helm::Chance;
 use wharf::source::layers::{self, LayerError};
 use wharf::yaml::Node;
 
@@ -33,6 +34,7 @@ fn run(files: &[(&str, &[u8])]) -> Result<Compiled, Diagnostics> {
         values: Node::map(),
         release: ReleaseFacts::default(),
         target: TargetFacts { kube_version: "v1.33.0".into(), api_versions: Vec::new() },
+        chance: Chance::default(),
     };
     let compiled = compile(&request, &sources);
     if let Err(faults) = &compiled {

@@ -10,6 +10,7 @@ mod api;
 mod deploy;
 mod examples;
 mod faults;
+mod helm_corpus;
 mod hostile;
 mod prerequisites;
 mod quickstart;

@@ -1,6 +1,8 @@
 //! The command line: the only layer that prints, reads arguments or exits.
 
 pub mod args;
+pub mod chart_source;
+pub mod chart_values;
 pub mod command;
 pub(crate) mod examples;
 pub mod exit;

@@ -5,13 +5,15 @@ use super::exit::Failure;
 use super::guard::guarded;
 use super::registry_args::{RegistryArgs, progress};
 use super::ui::Ui;
+use crate::base::clock::{Clock, SystemClock};
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::Sources;
 use crate::base::tree::{FileTree, Limits};
 use crate::compile::{self, Compiled, ReleaseFacts, Request, TargetFacts};
 use crate::object::Object;
 use crate::oci::Reference;
-use crate::package;
+use crate::package::{self, Kind};
+use crate::render::helm::Chance;
 use crate::schema::Schemas;
 use crate::source::cache::Cache;
 use crate::source::layers::{self, LayerError, Layers};
@@ -66,6 +68,9 @@ pub struct SourceFlags {
     /// Speak plain HTTP to the registry of an `oci://` source (loopback needs no flag)
     #[arg(long)]
     pub plain_http: bool,
+    /// Make random values, certificates and the time of a chart's templates the same each time
+    #[arg(long, value_name = "TEXT")]
+    pub seed: Option<String>,
     /// API versions that the target has beside Kubernetes' own
     #[arg(long, short = 'a', value_name = "VERSIONS", value_delimiter = ',')]
     pub api_versions: Vec<String>,
@@ -112,12 +117,18 @@ impl SourceArgs {
             Err(LayerError::Input(faults)) => return Err(input(faults)),
             Err(LayerError::Fetch(failure)) => return Err(failure),
         };
-        let values = self.flags.values(&sources).map_err(input)?;
+        let values = match package::detect(&layers.tree) {
+            Ok(Kind::Helm) => super::chart_values::read(ui, &self.flags, &sources)?,
+            _ => self.flags.values(&sources).map_err(input)?,
+        };
         Ok(Loaded { args: self, sources, layers, values })
     }
 
     /// The files of the source.
-    fn load(&self, ui: &Ui) -> Result<FileTree, Failure> {
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub fn load(&self, ui: &Ui) -> Result<FileTree, Failure> {
         if self.source == "-" && self.flags.values.iter().any(|file| file == "-") {
             let message = "standard input cannot be both the source and its values";
             return Err(Failure::Usage(message.into()));
@@ -199,6 +210,7 @@ impl Loaded<'_> {
                 ..release.clone()
             },
             target: flags.target(served)?,
+            chance: chance(flags.seed.as_deref()),
         })
     }
 
@@ -265,6 +277,24 @@ impl SourceFlags {
     }
 }
 
+/// Chance and time for templates: those that a seed stands for, else those of the host.
+#[must_use]
+pub fn chance(seed: Option<&str>) -> Chance {
+    if let Some(seed) = seed {
+        return Chance::reproducible(seed);
+    }
+    let mut bytes = [0; 32];
+    // without chance of the host, the time still differs each time
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    let now = SystemClock.now().as_nanosecond();
+    let zone = jiff::tz::TimeZone::system();
+    Chance {
+        seed: bytes,
+        now: i64::try_from(now).unwrap_or(i64::MAX),
+        zone: zone.iana_name().unwrap_or("UTC").to_owned(),
+    }
+}
+
 fn values_file(name: &str, sources: &Sources) -> Result<Node, Diagnostics> {
     let unreadable = || {
         Diagnostic::error(
@@ -294,7 +324,7 @@ fn values_file(name: &str, sources: &Sources) -> Result<Node, Diagnostics> {
 }
 
 /// The text of a file, or of standard input for `-`.
-fn read_text(name: &str) -> Result<String, String> {
+pub(super) fn read_text(name: &str) -> Result<String, String> {
     let limit = Limits::default().file_bytes;
     let read = |from: &mut dyn Read| {
         let mut bytes = Vec::new();

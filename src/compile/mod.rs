@@ -16,6 +16,7 @@ use crate::base::source::Sources;
 use crate::base::tree::FileTree;
 use crate::object::Object;
 use crate::package::{self, Kind};
+use crate::render::helm::{self, Chance};
 use crate::render::{self, Rendered};
 use crate::schema::Schemas;
 use crate::transform::overlay::{Layer, Overlay};
@@ -36,6 +37,8 @@ pub struct Request {
     pub release: ReleaseFacts,
     /// Where it will run.
     pub target: TargetFacts,
+    /// Chance and time, for the templates of charts.
+    pub chance: Chance,
 }
 
 /// What came out.
@@ -72,6 +75,7 @@ pub struct Compiled {
 pub fn compile(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics> {
     match package::detect(&request.tree)? {
         Kind::Native => native(request, sources),
+        Kind::Helm => chart(request, sources),
         Kind::Plain => plain(request, sources),
         Kind::Overlay => Err(unsupported(
             &format!("`{}` is an overlay whose base was not loaded", request.tree.label()),
@@ -212,6 +216,54 @@ fn native(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics>
         description: package.description.unwrap_or_default(),
         release,
         values: merged,
+        supplied: request.values.clone(),
+    })
+}
+
+fn chart(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics> {
+    let mut faults = Diagnostics::new();
+    let overlays = overlays(request, sources, &mut faults);
+    if faults.has_errors() {
+        return Err(faults);
+    }
+    let mut given = Node::map();
+    for layer in overlays.iter().filter_map(|overlay| overlay.values.as_ref()) {
+        values::layer(&mut given, layer.clone());
+    }
+    values::layer(&mut given, request.values.clone());
+    let name = package::chart::name(&request.tree);
+    let facts = release(request, &overlays, &name);
+    let rendered = helm::render(
+        &helm::Request {
+            tree: &request.tree,
+            values: &given,
+            name: facts.name.as_deref().unwrap_or(&name),
+            namespace: &facts.namespace,
+            revision: facts.revision,
+            is_upgrade: facts.is_upgrade,
+            kube_version: Some(&request.target.kube_version),
+            api_versions: &request.target.api_versions,
+            skip_schemas: false,
+            chance: &request.chance,
+            traced: true,
+        },
+        sources,
+    )
+    .map_err(|failed| failed.faults)?;
+    let (objects, mut warnings) = helm::objects(&rendered, sources)?;
+    let (objects, more) = changed(objects, overlays, request)?;
+    warnings.extend(more);
+    Ok(Compiled {
+        objects: objects.objects,
+        crds: objects.crds,
+        notes: objects.notes,
+        warnings,
+        name: rendered.chart,
+        version: rendered.version,
+        app_version: rendered.app_version,
+        description: rendered.description,
+        release: facts,
+        values: rendered.values,
         supplied: request.values.clone(),
     })
 }

@@ -3,6 +3,7 @@
 //! What a source is, its files tell: `Package.yaml` a native package, `Chart.yaml` a Helm chart,
 //! and so on; anything else is a set of plain manifests.
 
+pub mod chart;
 mod kind;
 mod native;
 

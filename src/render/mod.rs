@@ -1,6 +1,7 @@
 //! A package and its values to objects, one file per kind of package.
 
 mod documents;
+pub mod helm;
 pub mod jinja;
 pub mod plain;
 

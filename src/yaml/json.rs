@@ -45,7 +45,8 @@ fn even(value: f64) -> Option<String> {
 
 /// A number as Go's `FormatFloat(f, 'g', -1, …)` and so its YAML writes it: shortest digits, an
 /// exponent below 1e-4 and from 1e6.
-pub(super) fn general<F: Into<f64> + LowerExp + Display + Copy>(value: F) -> String {
+#[must_use]
+pub fn general<F: Into<f64> + LowerExp + Display + Copy>(value: F) -> String {
     let size: f64 = value.into();
     if size.is_nan() {
         return ".nan".to_owned();

@@ -62,11 +62,10 @@ pub(super) fn container(request: &Request, pod: &Node) -> Result<String, Status>
         pod.items_at(&["spec", field]).iter().filter_map(|item| item.str_at(&["name"])).collect()
     };
     let (containers, inits) = (names("containers"), names("initContainers"));
-    let added = names("ephemeralContainers");
     let said = request.query.get("container");
     let name = request.name();
     if !said.is_empty() {
-        if [&containers, &inits, &added].iter().any(|names| names.contains(&said)) {
+        if containers.contains(&said) || inits.contains(&said) {
             return Ok(said.to_owned());
         }
         return Err(Status::bad_request(format!("container {said} is not valid for pod {name}")));
@@ -83,12 +82,7 @@ pub(super) fn container(request: &Request, pod: &Node) -> Result<String, Status>
             } else {
                 format!(" or one of the init containers: [{}]", inits.join(" "))
             };
-            let more = if added.is_empty() {
-                String::new()
-            } else {
-                format!(" or one of the ephemeral containers: [{}]", added.join(" "))
-            };
-            Err(Status::bad_request(choose + &init + &more))
+            Err(Status::bad_request(choose + &init))
         }
     }
 }

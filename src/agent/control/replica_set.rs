@@ -86,13 +86,7 @@ fn create(set: &Node, count: usize, actions: &mut Vec<Action>) {
             }
         }
         pod.set_at(&["metadata", "ownerReferences"], vec![controller_reference(set)]);
-        let mut spec = template.at(&["spec"]).cloned().unwrap_or_else(Node::map);
-        for field in ["serviceAccountName", "serviceAccount"] {
-            if spec.get(field).is_none() {
-                spec.set(field, "default");
-            }
-        }
-        pod.set("spec", spec);
+        pod.set("spec", template.at(&["spec"]).cloned().unwrap_or_else(Node::map));
         actions.push(Action::Create(pod));
     }
 }

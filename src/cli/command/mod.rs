@@ -23,6 +23,7 @@ pub mod render;
 pub mod rollback;
 pub mod status;
 pub mod target;
+pub mod template;
 pub mod uninstall;
 pub mod validate;
 
@@ -103,6 +104,9 @@ pub enum Command {
     /// List targets, or choose one
     #[command(display_order = 20)]
     Target(target::Args),
+    /// Render a Helm chart, with Helm's flags and Helm's bytes
+    #[command(display_order = 2)]
+    Template(Box<template::Args>),
     /// Remove a release and everything that it owns
     #[command(display_order = 13)]
     Uninstall(uninstall::Args),
@@ -139,6 +143,7 @@ impl Command {
             Command::Rollback(args) => rollback::run(ui, &args),
             Command::Status(args) => status::run(ui, &args),
             Command::Target(args) => target::run(ui, &args),
+            Command::Template(args) => template::run(ui, &args),
             Command::Uninstall(args) => uninstall::run(ui, &args),
         }
     }

@@ -1,18 +1,23 @@
-//! `.wharfignore` and `.helmignore`: file patterns, one a line, as Helm reads them.
+//! `.wharfignore` and `.helmignore`: file patterns, one a line.
 //!
-//! `*`, `?` and `[…]` match inside one name; a pattern with `/` is matched against the whole path,
-//! one without against the last name; a trailing `/` matches folders only; `!` lets a path back in.
+//! In `.wharfignore` `*`, `?` and `[…]` match inside one name; a pattern with `/` is matched against
+//! the whole path, one without against the last name; a trailing `/` matches folders only; `!` lets
+//! a path back in. `.helmignore` has Helm's own rules, in which the first match counts.
 
+use crate::package::chart::ignore::Rules;
 use regex::Regex;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::{fs, io};
 
-pub(super) struct Ignore {
-    rules: Vec<Rule>,
+pub(super) enum Ignore {
+    /// `.wharfignore`, or nothing.
+    Own(Vec<Rule>),
+    /// `.helmignore`, and what Helm keeps out of every chart.
+    Helm(Rules),
 }
 
-struct Rule {
+pub(super) struct Rule {
     pattern: Regex,
     negated: bool,
     folders_only: bool,
@@ -21,31 +26,45 @@ struct Rule {
 
 impl Ignore {
     pub(super) fn of_folder(root: &Path) -> io::Result<Ignore> {
-        for name in [".wharfignore", ".helmignore"] {
-            match fs::read_to_string(root.join(name)) {
-                Ok(text) => return Ok(Ignore::parse(&text)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
+        if let Some(text) = text_of(&root.join(".wharfignore"))? {
+            return Ok(Ignore::parse(&text));
         }
-        Ok(Ignore { rules: Vec::new() })
+        match text_of(&root.join(".helmignore"))? {
+            Some(text) => Rules::parse(&text).map(Ignore::Helm).map_err(io::Error::other),
+            None if root.join("Chart.yaml").is_file() => {
+                Rules::parse("").map(Ignore::Helm).map_err(io::Error::other)
+            }
+            None => Ok(Ignore::Own(Vec::new())),
+        }
     }
 
     fn parse(text: &str) -> Ignore {
-        Ignore { rules: text.lines().filter_map(Rule::parse).collect() }
+        Ignore::Own(text.lines().filter_map(Rule::parse).collect())
     }
 
-    /// True when the path stays out. The last rule that matches decides.
+    /// True when the path stays out. In `.wharfignore` the last rule that matches decides.
     pub(super) fn matches(&self, path: &str, folder: bool) -> bool {
         let name = path.rsplit('/').next().unwrap_or(path);
         if name == ".git" {
             return true;
         }
-        let decisive = self.rules.iter().rev().find(|rule| {
+        let rules = match self {
+            Ignore::Own(rules) => rules,
+            Ignore::Helm(rules) => return rules.ignores(path, folder),
+        };
+        let decisive = rules.iter().rev().find(|rule| {
             (folder || !rule.folders_only)
                 && rule.pattern.is_match(if rule.whole_path { path } else { name })
         });
         decisive.is_some_and(|rule| !rule.negated)
+    }
+}
+
+fn text_of(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::super::error::Place;
 use super::super::exec::output::{Output, Part};
 use super::super::syntax::ast::Template;
+use super::super::value::Text;
 use super::reads::{Path, reads};
 use std::sync::Arc;
 
@@ -24,7 +25,30 @@ pub struct Origin {
     pub reads: Vec<Path>,
 }
 
+/// The start of a stretch of rendered text, which ends where the next one starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch<'a> {
+    /// Where it starts in the rendered text.
+    pub start: usize,
+    /// Name of the template file that wrote it.
+    pub template: &'a Text,
+    /// Where in that file.
+    pub offset: usize,
+    /// True when an action wrote it, false when it stands in the template as it is.
+    pub action: bool,
+}
+
 impl Trace {
+    /// What wrote the text, from its beginning to its end.
+    pub fn stretches(&self) -> impl Iterator<Item = Stretch<'_>> {
+        self.parts.iter().map(|part| Stretch {
+            start: part.start,
+            template: &self.templates[part.template].source.name,
+            offset: part.offset,
+            action: part.action,
+        })
+    }
+
     /// What wrote the byte at an offset.
     #[must_use]
     pub fn at(&self, offset: usize) -> Option<Origin> {

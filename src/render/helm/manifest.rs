@@ -1,0 +1,231 @@
+//! Rendered texts to manifests and hooks, in the order in which they are installed.
+
+use crate::base::source::FileId;
+use crate::base::source::Span;
+use crate::object::order;
+use crate::package::chart::decode::{Fields, Mismatch};
+use crate::template::gotmpl::Text;
+use crate::yaml::{self, Dialect, Node};
+use std::collections::BTreeMap;
+
+const HOOK: &str = "helm.sh/hook";
+const WEIGHT: &str = "helm.sh/hook-weight";
+const DELETE_POLICY: &str = "helm.sh/hook-delete-policy";
+const OUTPUT_LOG_POLICY: &str = "helm.sh/hook-output-log-policy";
+
+/// When hooks run.
+const EVENTS: &[&str] = &[
+    "pre-install",
+    "post-install",
+    "pre-delete",
+    "post-delete",
+    "pre-upgrade",
+    "post-upgrade",
+    "pre-rollback",
+    "post-rollback",
+    "test",
+];
+
+/// One document of a rendered file.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// Name of the file, with those of its charts.
+    pub path: String,
+    /// The document, as it was rendered.
+    pub text: String,
+    /// The document, as it was read.
+    pub root: Node,
+    /// Where its text begins in the rendered file.
+    pub offset: usize,
+    /// When and how it runs, if it is a hook.
+    pub hook: Option<Hook>,
+    kind: String,
+}
+
+/// What makes a manifest a hook.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Hook {
+    /// When it runs.
+    pub events: Vec<String>,
+    /// Hooks of one event run in the order of their weights.
+    pub weight: i64,
+    /// When it is deleted.
+    pub delete_policies: Vec<String>,
+    /// When its logs are shown.
+    pub output_log_policies: Vec<String>,
+}
+
+impl Hook {
+    /// True for a test.
+    #[must_use]
+    pub fn is_test(&self) -> bool {
+        self.events.iter().any(|event| event == "test")
+    }
+}
+
+/// A file that is no YAML, or a document that is no object.
+pub(super) struct Unreadable {
+    /// Helm's text.
+    pub(super) text: String,
+    /// Where in the rendered file.
+    pub(super) span: Span,
+    pub(super) note: Option<String>,
+}
+
+/// A rendered file.
+#[derive(Debug)]
+pub(super) struct Rendering {
+    pub(super) name: String,
+    pub(super) text: Text,
+    /// The file in the table of sources, where spans are wanted.
+    pub(super) file: FileId,
+}
+
+/// Cuts files into documents and sorts them: manifests, then hooks.
+pub(super) fn sorted(files: &[Rendering]) -> Result<Vec<Manifest>, Unreadable> {
+    let mut manifests = Vec::new();
+    let mut hooks = Vec::new();
+    for file in files {
+        let base = file.name.rsplit('/').next().unwrap_or(&file.name);
+        if base.starts_with('_') {
+            continue;
+        }
+        let text = yaml::decode(&file.text).map_err(|error| file.broken(&error, 0))?;
+        for document in documents(&text) {
+            let offset = document.as_ptr() as usize - text.as_ptr() as usize;
+            let manifest = file.manifest(document, offset)?;
+            match manifest {
+                Some(manifest) if manifest.hook.is_some() => hooks.push(manifest),
+                Some(manifest) => manifests.push(manifest),
+                None => {}
+            }
+        }
+    }
+    order::sort_install_by(&mut manifests, |manifest: &Manifest| &manifest.kind);
+    order::sort_install_by(&mut hooks, |hook: &Manifest| &hook.kind);
+    manifests.append(&mut hooks);
+    Ok(manifests)
+}
+
+/// The documents of a text that are not blank: every line that begins with `---` ends one, also
+/// when something follows on it.
+pub(super) fn documents(text: &str) -> impl Iterator<Item = &str> {
+    let text = text.trim_start();
+    let mut start = Some(0);
+    std::iter::from_fn(move || {
+        let from = start?;
+        let mut search = from;
+        let cut = loop {
+            let Some(at) = text[search..].find("---").map(|at| search + at) else { break None };
+            if at == 0 || text.as_bytes()[at - 1] == b'\n' {
+                break Some(at);
+            }
+            search = at + 1;
+        };
+        start = cut.map(|at| {
+            let after = &text[at + 3..];
+            text.len() - after.trim_start_matches([' ', '\t']).len()
+        });
+        Some(&text[from..cut.unwrap_or(text.len())])
+    })
+    .map(str::trim_start)
+    .filter(|document| !document.is_empty())
+}
+
+impl Rendering {
+    fn broken(&self, error: &yaml::YamlError, offset: usize) -> Unreadable {
+        let span = error.diagnostic.labels.first().map_or(Span::NONE, |label| label.span);
+        Unreadable {
+            text: format!(
+                "YAML parse error on {}: error converting YAML to JSON: {}",
+                self.name, error.go_text
+            ),
+            span: shifted(span, self.file, offset),
+            note: Some(error.diagnostic.message.clone()),
+        }
+    }
+
+    fn manifest(&self, text: &str, offset: usize) -> Result<Option<Manifest>, Unreadable> {
+        let root = yaml::parse_first(text, self.file, Dialect::GoYamlV2)
+            .map_err(|error| self.broken(&error, offset))?;
+        let head = Head::read(&root).map_err(|mismatch| Unreadable {
+            text: format!(
+                "YAML parse error on {}: error unmarshaling JSON: while decoding JSON: {}",
+                self.name, mismatch.text
+            ),
+            span: shifted(mismatch.span, self.file, offset),
+            note: None,
+        })?;
+        let hook = match head.hook() {
+            Some(Ok(hook)) => Some(hook),
+            // of an unknown kind: it is dropped
+            Some(Err(())) => return Ok(None),
+            None => None,
+        };
+        Ok(Some(Manifest {
+            path: self.name.clone(),
+            text: text.to_owned(),
+            root,
+            offset,
+            hook,
+            kind: head.kind,
+        }))
+    }
+}
+
+/// A span in a document as one in its file.
+pub(super) fn shifted(span: Span, file: FileId, offset: usize) -> Span {
+    if span.is_none() {
+        return span;
+    }
+    Span::new(file, span.start as usize + offset, span.end as usize + offset)
+}
+
+/// What Helm reads of a manifest.
+struct Head {
+    kind: String,
+    annotations: BTreeMap<String, String>,
+}
+
+impl Head {
+    fn read(root: &Node) -> Result<Head, Mismatch> {
+        let fields = Fields::root(root, "SimpleHead", "util.SimpleHead")?;
+        fields.text("apiVersion")?;
+        let kind = fields.text("kind")?;
+        let mut annotations = BTreeMap::new();
+        if let Some(node) = fields.get("metadata") {
+            let of = (
+                "",
+                "struct { Name string \"json:\\\"name\\\"\"; Annotations map[string]string \"json:\\\"annotations\\\"\" }",
+            );
+            let inner = fields.inner(node, "metadata", "metadata.", of)?;
+            annotations = inner.text_map("annotations")?.unwrap_or_default();
+            inner.text("name")?;
+        }
+        Ok(Head { kind, annotations })
+    }
+
+    /// The hook that it is, or that Helm does not know.
+    fn hook(&self) -> Option<Result<Hook, ()>> {
+        let list = |key: &str| -> Vec<String> {
+            let parts = self.annotations.get(key).into_iter().flat_map(|text| text.split(','));
+            parts.map(|part| part.trim().to_lowercase()).collect()
+        };
+        self.annotations.get(HOOK)?;
+        let mut events = Vec::new();
+        for event in list(HOOK) {
+            let event = if event == "test-success" { "test".to_owned() } else { event };
+            if !EVENTS.contains(&event.as_str()) {
+                return Some(Err(()));
+            }
+            events.push(event);
+        }
+        let weight = self.annotations.get(WEIGHT).and_then(|text| text.parse().ok());
+        Some(Ok(Hook {
+            events,
+            weight: weight.unwrap_or(0),
+            delete_policies: list(DELETE_POLICY),
+            output_log_policies: list(OUTPUT_LOG_POLICY),
+        }))
+    }
+}

@@ -1,0 +1,113 @@
+//! A rendered chart as `helm template` prints it.
+
+use super::{Manifest, Release, manifest};
+use crate::base::suggest;
+
+/// What is printed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Choice {
+    /// Custom resource definitions, too.
+    pub crds: bool,
+    /// Hooks, too.
+    pub hooks: bool,
+    /// Hooks that are tests, too.
+    pub tests: bool,
+}
+
+/// Everything that is printed.
+#[must_use]
+pub fn all(release: &Release, choice: Choice) -> Vec<u8> {
+    let mut out = Vec::new();
+    if choice.crds {
+        for crd in &release.crds {
+            document(&crd.path, &crd.text, &mut out);
+        }
+    }
+    for manifest in release.manifests.iter().filter(|manifest| manifest.hook.is_none()) {
+        document(&manifest.path, manifest.text.as_bytes(), &mut out);
+    }
+    let mut out = trimmed(&out).to_vec();
+    out.push(b'\n');
+    for hook in hooks(release, choice) {
+        document(&hook.path, hook.text.as_bytes(), &mut out);
+    }
+    out
+}
+
+/// The hooks that are printed.
+pub fn hooks(release: &Release, choice: Choice) -> impl Iterator<Item = &Manifest> {
+    release.manifests.iter().filter(move |manifest| {
+        manifest.hook.as_ref().is_some_and(|hook| choice.hooks && (choice.tests || !hook.is_test()))
+    })
+}
+
+/// One document with its source.
+pub fn document(path: &str, text: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"---\n# Source: ");
+    out.extend_from_slice(path.as_bytes());
+    out.push(b'\n');
+    out.extend_from_slice(text);
+    out.push(b'\n');
+}
+
+/// A pattern of `--show-only` that no manifest comes from.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("could not find template {pattern} in chart")]
+#[diagnostic(code("wharf::render::show_only"))]
+pub struct NotFound {
+    /// The pattern.
+    pub pattern: String,
+    /// A path that is meant, perhaps.
+    #[help]
+    pub help: Option<String>,
+}
+
+/// Of what is printed, only what comes from the given files.
+///
+/// # Errors
+/// When nothing comes from one of them.
+pub fn only(printed: &[u8], patterns: &[String]) -> Result<Vec<u8>, NotFound> {
+    let text = String::from_utf8_lossy(printed);
+    let documents: Vec<(&str, Option<&str>)> =
+        manifest::documents(&text).map(|document| (document, source(document))).collect();
+    let mut out = Vec::new();
+    for pattern in patterns {
+        let before = out.len();
+        for (document, source) in &documents {
+            if source.is_some_and(|source| matches(pattern, source)) {
+                out.extend_from_slice(b"---\n");
+                out.extend_from_slice(document.as_bytes());
+                out.push(b'\n');
+            }
+        }
+        if out.len() == before {
+            let sources = documents.iter().filter_map(|(_, source)| *source);
+            let help = suggest::did_you_mean(pattern, sources);
+            return Err(NotFound { pattern: pattern.clone(), help });
+        }
+    }
+    Ok(out)
+}
+
+/// The path in the chart that the first line with a source names.
+fn source(document: &str) -> Option<&str> {
+    let mut lines = document.lines().filter_map(|line| {
+        let at = line.find("# Source: ")?;
+        let (chart, path) = line[at + "# Source: ".len()..].split_once('/')?;
+        (!chart.is_empty() && !path.is_empty()).then_some(path)
+    });
+    lines.next()
+}
+
+/// True when a file pattern matches the whole path: `*` and `?` stop at slashes.
+fn matches(pattern: &str, path: &str) -> bool {
+    crate::package::chart::glob::matches(pattern, path).unwrap_or(false)
+}
+
+/// Without white space at the ends.
+fn trimmed(bytes: &[u8]) -> &[u8] {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.trim().as_bytes(),
+        Err(_) => bytes.trim_ascii(),
+    }
+}
