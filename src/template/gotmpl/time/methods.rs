@@ -6,7 +6,7 @@ use super::calendar::{DAYS, MONTHS};
 use super::zone::Zone;
 use super::{NANOS, Time, YEAR_ONE, duration};
 use crate::template::gotmpl::function::{Call, Failure, Function};
-use crate::template::gotmpl::go_type::{INT, INT64, Kind, STRING, Type};
+use crate::template::gotmpl::go_type::{ANY_LIST, INT, INT64, Kind, STRING, Type};
 use crate::template::gotmpl::value::{Object, Text, Value};
 use std::any::Any;
 use std::rc::Rc;
@@ -67,9 +67,30 @@ fn label(names: &[&str], number: i64, first: i64, of: &str) -> Text {
 #[derive(Debug)]
 struct Location(Zone);
 
+/// What a time holds of its zone: nothing for UTC.
+pub(super) fn location(zone: &Zone) -> Value {
+    match zone {
+        Zone::Utc => Value::NilOf(&LOCATION),
+        _ => Value::Object(Rc::new(Location(zone.clone()))),
+    }
+}
+
 impl Object for Location {
     fn go_type(&self) -> &'static Type {
         &LOCATION
+    }
+
+    /// Those of a zone without rules: Go shows all of a zone's changes.
+    fn printed_fields(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("name", Value::text(self.0.name())),
+            ("zone", Value::NilOf(&ANY_LIST)),
+            ("tx", Value::NilOf(&ANY_LIST)),
+            ("extend", Value::text("")),
+            ("cacheStart", Value::Int(0, &INT64)),
+            ("cacheEnd", Value::Int(0, &INT64)),
+            ("cacheZone", Value::NilOf(&LOCATION)),
+        ]
     }
 
     fn text(&self) -> Option<Text> {

@@ -16,7 +16,7 @@ mod tests;
 
 pub use methods::{DURATION, TIME};
 
-use super::go_type::Type;
+use super::go_type::{INT64, Type, UINT64};
 use super::value::{Object, Text, Value};
 use calendar::Civil;
 use std::any::Any;
@@ -115,6 +115,14 @@ fn split(nanos: i128) -> (i64, u32) {
 impl Object for Time {
     fn go_type(&self) -> &'static Type {
         &TIME
+    }
+
+    fn printed_fields(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("wall", Value::Uint(self.nanos.into(), &UINT64)),
+            ("ext", Value::Int(self.seconds.wrapping_add(YEAR_ONE), &INT64)),
+            ("loc", methods::location(&self.zone)),
+        ]
     }
 
     fn text(&self) -> Option<Text> {

@@ -48,6 +48,8 @@ impl Zone {
     pub fn name(&self) -> &str {
         match self {
             Zone::Utc => "UTC",
+            // a machine whose zone is UTC says so
+            Zone::Local(rules) if *rules == TimeZone::UTC => "UTC",
             Zone::Local(_) => "Local",
             Zone::Named(rules) => rules.iana_name().unwrap_or("UTC"),
             Zone::Fixed(name, _) => name,
