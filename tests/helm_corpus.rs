@@ -66,7 +66,7 @@ fn outcome(run: &Run, helm: &Path) -> Option<String> {
 
 /// The end of what Helm says, which is the cause.
 fn cause(said: &str) -> String {
-    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
     let last = lines.rfind(|line| !line.starts_with("Use --debug")).unwrap_or_default();
     last.rsplit(": ").next().unwrap_or_default().chars().take(80).collect()
 }

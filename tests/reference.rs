@@ -10,6 +10,7 @@ use wharf::cluster::{ApplyOptions, Client, ClusterError, ConnectOptions, DeleteO
 use wharf::compile::{ReleaseFacts, Request, TargetFacts, compile};
 use wharf::object::{ObjectId, meta};
 use wharf::policy::{self, Options};
+use wharf::render::helm::Chance;
 use wharf::schema::Schemas;
 use wharf::yaml::{self, Dialect, Node, emit};
 
@@ -119,6 +120,7 @@ fn judge(path: &Path) -> Vec<String> {
         values: Node::map(),
         release: ReleaseFacts::default(),
         target: TargetFacts { kube_version: "v1.33.0".into(), api_versions: Vec::new() },
+        chance: Chance::default(),
     };
     let texts = |faults: &Diagnostics| -> Vec<String> {
         faults.iter().map(|fault| fault.message.clone()).collect()

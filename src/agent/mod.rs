@@ -82,7 +82,9 @@ impl Agent {
         };
         let streams = node.as_ref().map(|node| Arc::new(node.containers()) as Arc<dyn NodeStreams>);
         let server = Server::start(&server, store.clone(), Arc::clone(&clock), streams).await?;
-        let runner = control::runner::Runner::new(store.clone(), clock, api::resources());
+        let authority = server.authority().to_owned();
+        let runner =
+            control::runner::Runner::new(store.clone(), clock, api::resources(), authority);
         let controllers = tokio::spawn(runner.run());
         Ok(Agent { store, server, controllers, node })
     }

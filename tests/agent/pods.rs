@@ -231,3 +231,36 @@ fn an_image_that_is_not_there_is_told() {
     let (_, error, fine) = host.try_kubectl(&["logs", "nothing"]);
     assert!(!fine && error.contains("trying and failing to pull image"), "{error}");
 }
+
+#[test]
+fn a_container_is_added_to_a_pod_that_runs_and_counts_for_nothing() {
+    let Some(mut host) = Host::start() else { return };
+    host.apply(&json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"},
+        "spec": {"containers": [{"name": "main", "image": host.image("1"), "args": ["http"]}]}}));
+    host.ready("web");
+    let image = format!("--image={}", host.image("2"));
+    host.kubectl(&["debug", "web", &image, "--container=look", "--", "/demo", "sleep"]);
+    let added = |host: &Host| host.get("pod/web")["status"]["ephemeralContainerStatuses"].clone();
+    host.until("it runs", || added(&host)[0]["state"]["running"].is_object());
+    let pod = host.get("pod/web");
+    assert!(condition(&pod, "Ready"));
+    assert_eq!(pod["spec"]["containers"].as_array().map(Vec::len), Some(1));
+    assert_eq!(pod["status"]["containerStatuses"][0]["restartCount"], 0);
+    assert_eq!(host.kubectl(&["logs", "web", "-c", "look"]), "");
+
+    let path = "/api/v1/namespaces/default/pods/web/ephemeralcontainers";
+    let mut without = pod.clone();
+    without["spec"]["ephemeralContainers"] = json!([]);
+    let file = host.folder().join("without.json");
+    std::fs::write(&file, without.to_string()).expect("a file");
+    let file = file.to_str().expect("a path of text");
+    let (_, error, fine) = host.try_kubectl(&["replace", "--raw", path, "-f", file]);
+    assert!(!fine && error.contains("may not be removed"), "{error}");
+
+    let before = added(&host);
+    host.kill();
+    host.restart();
+    host.ready("web");
+    assert_eq!(added(&host), before, "it was started again");
+    host.kubectl(&["delete", "pod", "web"]);
+}

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use wharf::base::source::Sources;
 use wharf::compile::{Compiled, ReleaseFacts, Request, TargetFacts, compile};
 use wharf::policy::{self, Options};
+use wharf::render::helm::Chance;
 use wharf::schema::Schemas;
 use wharf::source::layers::{self, Layers};
 use wharf::yaml::{Node, emit};
@@ -36,6 +37,7 @@ fn render(example: &str, overlay: Option<&str>) -> Compiled {
         values: Node::map(),
         release: ReleaseFacts::default(),
         target: TargetFacts { kube_version: "v1.33.0".into(), api_versions: Vec::new() },
+        chance: Chance::default(),
     };
     compile(&request, &sources).expect("the example has no faults")
 }

@@ -62,10 +62,11 @@ pub(super) fn container(request: &Request, pod: &Node) -> Result<String, Status>
         pod.items_at(&["spec", field]).iter().filter_map(|item| item.str_at(&["name"])).collect()
     };
     let (containers, inits) = (names("containers"), names("initContainers"));
+    let added = names("ephemeralContainers");
     let said = request.query.get("container");
     let name = request.name();
     if !said.is_empty() {
-        if containers.contains(&said) || inits.contains(&said) {
+        if [&containers, &inits, &added].iter().any(|names| names.contains(&said)) {
             return Ok(said.to_owned());
         }
         return Err(Status::bad_request(format!("container {said} is not valid for pod {name}")));
@@ -82,7 +83,12 @@ pub(super) fn container(request: &Request, pod: &Node) -> Result<String, Status>
             } else {
                 format!(" or one of the init containers: [{}]", inits.join(" "))
             };
-            Err(Status::bad_request(choose + &init))
+            let more = if added.is_empty() {
+                String::new()
+            } else {
+                format!(" or one of the ephemeral containers: [{}]", added.join(" "))
+            };
+            Err(Status::bad_request(choose + &init + &more))
         }
     }
 }

@@ -116,6 +116,8 @@ impl From<PkiError> for ServerError {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    /// The certificate of the authority that signed the server's, as PEM.
+    authority: String,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -161,7 +163,13 @@ impl Server {
         tasks.spawn(namespace::run(Arc::clone(&api)));
         tasks.spawn(quota::run(Arc::clone(&api)));
         tasks.spawn(accept(listener, acceptor, api, address, tasks.clone()));
-        Ok(Server { address, stop, tasks })
+        Ok(Server { address, authority: pki.authority, stop, tasks })
+    }
+
+    /// The certificate of the authority that signed the server's, as PEM.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
     }
 
     /// The address it listens on.

@@ -86,7 +86,13 @@ fn create(set: &Node, count: usize, actions: &mut Vec<Action>) {
             }
         }
         pod.set_at(&["metadata", "ownerReferences"], vec![controller_reference(set)]);
-        pod.set("spec", template.at(&["spec"]).cloned().unwrap_or_else(Node::map));
+        let mut spec = template.at(&["spec"]).cloned().unwrap_or_else(Node::map);
+        for field in ["serviceAccountName", "serviceAccount"] {
+            if spec.get(field).is_none() {
+                spec.set(field, "default");
+            }
+        }
+        pod.set("spec", spec);
         actions.push(Action::Create(pod));
     }
 }

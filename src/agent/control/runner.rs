@@ -46,6 +46,8 @@ pub struct Runner {
     store: Store,
     clock: Arc<dyn Clock>,
     resources: Vec<Resource>,
+    /// The certificate of the API's authority, as PEM.
+    authority: String,
     index: Index,
     queue: VecDeque<Task>,
     queued: HashSet<Task>,
@@ -54,13 +56,19 @@ pub struct Runner {
 
 impl Runner {
     /// Makes a runner that watches `resources`: those of the controllers, and all whose objects
-    /// may own or be owned.
+    /// may own or be owned. `authority` is the certificate that every namespace is to have, as PEM.
     #[must_use]
-    pub fn new(store: Store, clock: Arc<dyn Clock>, resources: Vec<Resource>) -> Runner {
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        resources: Vec<Resource>,
+        authority: String,
+    ) -> Runner {
         Runner {
             store,
             clock,
             resources,
+            authority,
             index: Index::default(),
             queue: VecDeque::new(),
             queued: HashSet::new(),
@@ -208,6 +216,9 @@ impl Runner {
             "serviceaccounts" if change == Change::Deleted => {
                 self.enqueue(Task::Account { namespace });
             }
+            "configmaps" if name == account::ROOT_CA => {
+                self.enqueue(Task::Account { namespace });
+            }
             _ => {}
         }
         if change == Change::Deleted {
@@ -272,7 +283,7 @@ impl Runner {
                 ("deployment-controller", deployment::reconcile(&view, namespace, name))
             }
             Task::Account { namespace } => {
-                ("serviceaccount-controller", account::reconcile(&view, namespace))
+                ("serviceaccount-controller", account::reconcile(&view, namespace, &self.authority))
             }
             Task::Endpoints { namespace, name } => {
                 ("endpoint-controller", endpoint::reconcile(&view, namespace, name))
@@ -379,7 +390,7 @@ impl Batch<'_> {
             let name = metadata::generate_name(prefix);
             object.set_at(&["metadata", "name"], name);
         }
-        let counts_generation = !matches!(resource, "serviceaccounts" | "endpoints");
+        let counts_generation = !matches!(resource, "serviceaccounts" | "configmaps" | "endpoints");
         metadata::prepare_create(&mut object, self.now, counts_generation);
         if resource == "pods" {
             object.set("status", Node::from(serde_json::json!({"phase": "Pending"})));
@@ -449,6 +460,7 @@ fn resource_of(object: &Node) -> &'static str {
     match object.str_at(&["kind"]) {
         Some("ReplicaSet") => "replicasets.apps",
         Some("ServiceAccount") => "serviceaccounts",
+        Some("ConfigMap") => "configmaps",
         Some("Endpoints") => "endpoints",
         Some("EndpointSlice") => "endpointslices.discovery.k8s.io",
         _ => "pods",

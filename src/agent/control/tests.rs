@@ -10,7 +10,9 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
-const RESOURCES: [&str; 7] = [
+const RESOURCES: [&str; 9] = [
+    "namespaces",
+    "serviceaccounts",
     "pods",
     "replicasets.apps",
     "deployments.apps",
@@ -28,7 +30,9 @@ impl World {
     fn new() -> World {
         let store = Store::in_memory().expect("a store in memory");
         let resources = RESOURCES.iter().map(|name| (*name).into()).collect();
-        tokio::spawn(Runner::new(store.clone(), Arc::new(SystemClock), resources).run());
+        let clock = Arc::new(SystemClock);
+        let runner = Runner::new(store.clone(), clock, resources, "PEM".to_owned());
+        tokio::spawn(runner.run());
         tokio::spawn(node(store.clone()));
         World { store }
     }
@@ -343,4 +347,31 @@ async fn endpoints_follow_the_pods_of_a_service() {
             world.get("endpoints", "s").is_none() && world.list(slices).is_empty()
         })
         .await;
+}
+
+#[tokio::test]
+async fn every_namespace_gets_an_account_and_the_certificate_and_keeps_them() {
+    let world = World::new();
+    let mut space = Node::from(json!({"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": "n"}}));
+    metadata::prepare_create(&mut space, Timestamp::now(), false);
+    let key = Key::new("namespaces", "", "n");
+    world.store.commit(vec![Op::Create { key, object: space }]).await.unwrap();
+    let data = |world: &World| {
+        let map = world.get("configmaps", "kube-root-ca.crt")?;
+        map.str_at(&["data", "ca.crt"]).map(str::to_owned)
+    };
+    world
+        .until("both", |world| {
+            world.get("serviceaccounts", "default").is_some()
+                && data(world).as_deref() == Some("PEM")
+        })
+        .await;
+    world
+        .change("configmaps", "kube-root-ca.crt", |map| map.set_at(&["data", "ca.crt"], "other"))
+        .await;
+    world.until("it is put right", |world| data(world).as_deref() == Some("PEM")).await;
+    let key = Key::new("configmaps", "n", "kube-root-ca.crt");
+    world.store.commit(vec![Op::Delete { key, expect: None }]).await.unwrap();
+    world.until("it is made again", |world| data(world).as_deref() == Some("PEM")).await;
 }

@@ -73,7 +73,7 @@ impl Stop {
             && let Err(message) = self.before(hook, grace).await
         {
             let event = Event::warning(&self.pod, "FailedPreStopHook", message);
-            self.host.tell(event.of_field(field_path(&self.container, false)));
+            self.host.tell(event.of_field(field_path(&self.container, "containers")));
         }
         let least = if grace.is_zero() { Duration::ZERO } else { LEAST_GRACE };
         let left = grace.saturating_sub(began.elapsed()).max(least);

@@ -23,7 +23,7 @@ impl References {
                 found.secret(source.str_at(&["secret", "name"]));
             }
         }
-        for list in ["initContainers", "containers"] {
+        for list in ["initContainers", "containers", "ephemeralContainers"] {
             for container in pod.items_at(&["spec", list]) {
                 for source in container.items_at(&["envFrom"]) {
                     found.config_map(source.str_at(&["configMapRef", "name"]));

@@ -29,8 +29,8 @@ pub(super) struct Start {
     pub(super) pod: Node,
     /// The container's spec.
     pub(super) container: Node,
-    /// It is one of the init containers.
-    pub(super) is_init: bool,
+    /// The list of the pod's spec that it stands in.
+    pub(super) list: &'static str,
     pub(super) attempt: u32,
     pub(super) ip: Option<IpAddr>,
     /// True when the pod is to go.
@@ -67,8 +67,7 @@ pub(super) fn container_id(pod: &Node, container: &Node, attempt: u32) -> String
 }
 
 /// `spec.containers{web}`.
-pub(super) fn field_path(container: &Node, is_init: bool) -> String {
-    let list = if is_init { "initContainers" } else { "containers" };
+pub(super) fn field_path(container: &Node, list: &str) -> String {
     format!("spec.{list}{{{}}}", container.str_at(&["name"]).unwrap_or_default())
 }
 
@@ -113,12 +112,12 @@ impl Start {
 
     fn tell(&self, reason: &str, message: String) {
         let event = Event::normal(&self.pod, reason, message);
-        self.host.tell(event.of_field(field_path(&self.container, self.is_init)));
+        self.host.tell(event.of_field(field_path(&self.container, self.list)));
     }
 
     fn warn(&self, reason: &str, message: String) {
         let event = Event::warning(&self.pod, reason, message);
-        self.host.tell(event.of_field(field_path(&self.container, self.is_init)));
+        self.host.tell(event.of_field(field_path(&self.container, self.list)));
     }
 
     /// Finds the image here, or gets it, as the policy says.

@@ -119,6 +119,8 @@ pub struct Pod {
     pub sidecars: Vec<String>,
     /// The others in order.
     pub main: Vec<Container>,
+    /// Those that were added to look into the pod; they count for nothing.
+    pub ephemeral: Vec<Container>,
     /// The pod's address, once it has one.
     pub ip: Option<String>,
     /// The host's address.
@@ -230,9 +232,11 @@ impl Pod {
             status.set("podIPs", Node::from(json!([{"ip": ip}])));
         }
         status.set("startTime", rfc3339_seconds(self.start));
-        for (key, containers) in
-            [("initContainerStatuses", &self.init), ("containerStatuses", &self.main)]
-        {
+        for (key, containers) in [
+            ("initContainerStatuses", &self.init),
+            ("containerStatuses", &self.main),
+            ("ephemeralContainerStatuses", &self.ephemeral),
+        ] {
             if !containers.is_empty() {
                 let list: Vec<Node> = containers.iter().map(container_status).collect();
                 status.set(key, list);
@@ -474,6 +478,7 @@ mod tests {
             init,
             sidecars: vec![],
             main,
+            ephemeral: vec![],
             ip: Some("10.0.0.1".into()),
             host_ip: "192.0.2.1".into(),
             start: Timestamp::UNIX_EPOCH,

@@ -152,6 +152,28 @@ pub(super) fn join(group: &str) -> Result<(), RuntimeError> {
     Ok(())
 }
 
+/// Makes moves of processes into groups quick for a moment.
+///
+/// A move takes a lock of the kernel for which everything that runs must pass a grace period, some
+/// ten milliseconds; one that closely follows another does not wait again. So this process is
+/// "moved" to where it is while a container is prepared, and the container's own move comes after
+/// it. Where that is refused, the container waits itself.
+pub(super) fn expect_moves() {
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    own.lines()
+        .filter_map(own_folder)
+        .any(|folder| fs::write(folder.join("cgroup.procs"), "0").is_ok());
+}
+
+/// The folder that a line of `/proc/self/cgroup` names (cgroups(7)): `4:memory:/a`, `0::/a`.
+fn own_folder(line: &str) -> Option<PathBuf> {
+    let (_, rest) = line.split_once(':')?;
+    let (controllers, path) = rest.split_once(':')?;
+    let tree = controllers.strip_prefix("name=").unwrap_or(controllers);
+    let tree = if tree.is_empty() && version() == Version::V1 { "unified" } else { tree };
+    Some(Path::new(ROOT).join(tree).join(path.trim_start_matches('/')))
+}
+
 /// Sends SIGKILL to every process in the group until none is left.
 ///
 /// Version 1 has no switch for that, so the group is frozen first: what forks faster than it is

@@ -73,6 +73,7 @@ impl Runtime {
             let reason = "a container of this identifier exists".to_owned();
             return Err(RuntimeError::Start { id, reason });
         }
+        drop(tokio::task::spawn_blocking(cgroup::expect_moves));
         let inner = self.0.clone();
         let prepared = blocking(move || {
             let record = prepare(&inner, &sandbox, &spec);

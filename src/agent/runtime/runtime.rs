@@ -131,6 +131,8 @@ impl Runtime {
             state.sandboxes.insert(spec.id.clone(), sandbox.clone());
             sandbox
         };
+        // its containers follow
+        drop(tokio::task::spawn_blocking(cgroup::expect_moves));
         let (inner, made) = (self.0.clone(), sandbox.clone());
         let result = blocking(move || {
             made.create(&inner.bridge).inspect_err(|_| {

@@ -15,7 +15,7 @@ pub(crate) mod meta;
 pub(crate) mod name;
 mod namespace;
 mod node;
-mod pod;
+pub(crate) mod pod;
 mod rbac;
 mod resource_quota;
 pub(crate) mod service;

@@ -19,12 +19,21 @@ pub(crate) static POD: Rules = Rules {
         if object.i64_at(&grace).is_some_and(|seconds| seconds < 0) {
             object.set_at(&grace, 1);
         }
+        if let Some(spec) = object.get_mut("spec") {
+            default(spec, "serviceAccountName", "default");
+            let account = spec.get("serviceAccountName").cloned().unwrap_or_default();
+            default(spec, "serviceAccount", account);
+        }
         object.set("status", Node::from(json!({"phase": "Pending", "qosClass": qos(object)})));
     },
     update: |new, old| keep(new, old, "status"),
     validate: |object, faults| {
         if let Some(spec) = object.get("spec") {
             validate(spec, "spec", faults);
+        }
+        let is_new = object.at(&["metadata", "resourceVersion"]).is_none();
+        if is_new && !object.items_at(&["spec", "ephemeralContainers"]).is_empty() {
+            faults.forbidden("spec.ephemeralContainers", "cannot be set on create");
         }
     },
     validate_update,
@@ -44,7 +53,7 @@ pub(super) fn fill(spec: &mut Node) {
         default(spec, "serviceAccountName", account);
     }
     let host_network = spec.get("hostNetwork").and_then(Node::as_bool) == Some(true);
-    for list in ["initContainers", "containers"] {
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
         for item in spec.get_mut(list).and_then(Node::as_list_mut).into_iter().flatten() {
             container(item, host_network);
         }
@@ -171,9 +180,12 @@ pub(super) fn validate(spec: &Node, path: &str, faults: &mut Faults) {
         faults.required(format!("{path}.containers"), "");
     }
     let mut names = HashSet::new();
-    for list in ["containers", "initContainers"] {
+    for list in ["containers", "initContainers", "ephemeralContainers"] {
         for (index, item) in spec.items_at(&[list]).iter().enumerate() {
             let path = format!("{path}.{list}[{index}]");
+            if list == "ephemeralContainers" {
+                validate_ephemeral(item, &path, faults);
+            }
             validate_container(item, &path, &volumes, &mut names, faults);
         }
     }
@@ -298,6 +310,49 @@ fn validate_container<'a>(
             let field = format!("{path}.resources.requests");
             let rule = format!("must be less than or equal to {} limit of {limit}", entry.key);
             faults.invalid(field, asked.to_string(), rule);
+        }
+    }
+}
+
+/// A container that looks into a Pod serves nothing and is not probed.
+fn validate_ephemeral(item: &Node, path: &str, faults: &mut Faults) {
+    for field in
+        ["ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resources"]
+    {
+        let empty = |value: &Node| {
+            value.as_list().is_some_and(<[Node]>::is_empty)
+                || value.as_map().is_some_and(crate::yaml::Map::is_empty)
+        };
+        if item.get(field).is_some_and(|value| !empty(value)) {
+            let rule = "cannot be set for an Ephemeral Container";
+            faults.forbidden(format!("{path}.{field}"), rule);
+        }
+    }
+}
+
+/// Containers may be added to a Pod that runs; those that were added stay as they are.
+pub(crate) fn validate_added(new: &Node, old: &Node, faults: &mut Faults) {
+    let list = ["spec", "ephemeralContainers"];
+    let name = |item: &Node| item.str_at(&["name"]).unwrap_or_default().to_owned();
+    for before in old.items_at(&list) {
+        let now = new.items_at(&list).iter().find(|item| name(item) == name(before));
+        let field = "spec.ephemeralContainers";
+        match now {
+            None => {
+                let rule = format!(
+                    "existing ephemeral containers {:?} may not be removed\n",
+                    name(before)
+                );
+                faults.forbidden(field, &rule);
+            }
+            Some(now) if now != before => {
+                let rule = format!(
+                    "existing ephemeral containers {:?} may not be changed\n",
+                    name(before)
+                );
+                faults.forbidden(field, &rule);
+            }
+            Some(_) => {}
         }
     }
 }

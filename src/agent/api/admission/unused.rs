@@ -44,6 +44,11 @@ const POD: &[(&str, When, &str)] = &[
     ("containers[].securityContext.appArmorProfile", When::Set, "no profile is applied"),
     ("containers[].securityContext.seLinuxOptions", When::Set, "no label is applied"),
     ("containers[].volumeDevices", When::Set, "there are no block devices"),
+    (
+        "ephemeralContainers[].targetContainerName",
+        When::Set,
+        "the container sees processes of its own only",
+    ),
 ];
 
 /// Fields of a Service's spec.

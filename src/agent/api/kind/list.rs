@@ -126,6 +126,12 @@ pub(super) static KINDS: &[Facts] = &[
                 verbs: &["create"],
             },
             Subresource {
+                name: "ephemeralcontainers",
+                group_version: None,
+                kind: "Pod",
+                verbs: &["get", "patch", "update"],
+            },
+            Subresource {
                 name: "eviction",
                 group_version: Some(("policy", "v1")),
                 kind: "Eviction",

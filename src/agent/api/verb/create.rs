@@ -179,6 +179,7 @@ pub(super) async fn store(
             return Err(Status::invalid(kind, &name, &faults));
         }
         auth::check_escalation(request, &object)?;
+        account_exists(request, &object, &name)?;
         let key = kind.key(request.namespace(), &name);
         // what a quota counts is counted and stored in one step
         let _counted = quota::admit(&request.api, kind, &object).await?;
@@ -223,4 +224,22 @@ fn namespace_accepts(request: &Request, name: &str) -> Result<(), Status> {
         });
     }
     Err(status)
+}
+
+/// Pods run as an account of their namespace. The one named `default` comes with the namespace, if
+/// only a moment later.
+fn account_exists(request: &Request, object: &Node, name: &str) -> Result<(), Status> {
+    let account = object.str_at(&["spec", "serviceAccountName"]).unwrap_or("default");
+    if request.kind().kind != "Pod" || account == "default" {
+        return Ok(());
+    }
+    let accounts = crate::agent::api::kind::built_in("serviceaccounts");
+    let space = request.namespace();
+    if request.api.store.get(&accounts.key(space, account)).is_some() {
+        return Ok(());
+    }
+    let why = format!(
+        "error looking up service account {space}/{account}: serviceaccount {account:?} not found"
+    );
+    Err(Status::forbidden(request.kind(), name, &why))
 }

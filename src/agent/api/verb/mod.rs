@@ -28,6 +28,9 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use std::sync::Arc;
 
+/// The path through which containers are added to a Pod that runs.
+const EPHEMERAL: &str = "ephemeralcontainers";
+
 /// A request for objects.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -70,7 +73,7 @@ impl Request {
     /// Warnings about what of a written object the agent does not act on.
     pub(crate) fn unused(&self, object: &Node) -> Vec<String> {
         match self.target.subresource.as_str() {
-            "" => admission::unused::warnings(self.kind().kind, object),
+            "" | EPHEMERAL => admission::unused::warnings(self.kind().kind, object),
             _ => Vec::new(),
         }
     }
@@ -128,11 +131,15 @@ pub(crate) async fn serve(
         ("PUT", true, "scale") => scale::put(&request, body).await?,
         ("PATCH", true, "scale") => scale::patch(&request, body).await?,
         ("PUT", true, "finalize") => update::finalize(&request, body, &mut warnings).await?,
-        ("GET", true, "" | "status") => read::get(&request).await?,
+        ("GET", true, "" | "status" | EPHEMERAL) => read::get(&request).await?,
         ("GET", false, _) => read::list(&request).await?,
         ("POST", false, _) => create::create(&request, body, &mut warnings).await?,
-        ("PUT", true, "" | "status") => update::put(&request, body, &mut warnings).await?,
-        ("PATCH", true, "" | "status") => patch::patch(&request, body, &mut warnings).await?,
+        ("PUT", true, "" | "status" | EPHEMERAL) => {
+            update::put(&request, body, &mut warnings).await?
+        }
+        ("PATCH", true, "" | "status" | EPHEMERAL) => {
+            patch::patch(&request, body, &mut warnings).await?
+        }
         ("DELETE", true, "") => delete::one(&request, body).await?,
         ("DELETE", false, _) if request.kind().delete_collection => {
             delete::collection(&request, body).await?

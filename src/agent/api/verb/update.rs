@@ -1,8 +1,8 @@
 //! PUT, and what every change of an existing object has in common.
 
-use super::Request;
 use super::create;
-use crate::agent::api::admission::meta;
+use super::{EPHEMERAL, Request};
+use crate::agent::api::admission::{meta, pod};
 use crate::agent::api::auth;
 use crate::agent::api::body;
 use crate::agent::api::fault::Faults;
@@ -217,6 +217,18 @@ fn prepare(request: &Request, current: &Stored, mut new: Node) -> Node {
             new.set_at(&["metadata", "managedFields"], managed);
         }
         (kind.rules.default)(&mut new);
+    } else if request.target.subresource == EPHEMERAL {
+        // nothing else of the Pod is written here
+        let added = new.remove_at(&["spec", "ephemeralContainers"]);
+        let managed = new.remove_at(&["metadata", "managedFields"]);
+        new = old.clone();
+        new.remove_at(&["spec", "ephemeralContainers"]);
+        if let Some(added) = added {
+            new.set_at(&["spec", "ephemeralContainers"], added);
+        }
+        if let Some(managed) = managed {
+            new.set_at(&["metadata", "managedFields"], managed);
+        }
     } else {
         (kind.rules.update)(&mut new, old);
         if kind.status {
@@ -251,6 +263,9 @@ fn check(request: &Request, new: &Node, old: &Node) -> Result<(), Status> {
     meta::validate_update(new, old, &mut faults);
     if request.target.subresource == "status" {
         (kind.rules.validate_status)(new, old, &mut faults);
+    } else if request.target.subresource == EPHEMERAL {
+        pod::validate_added(new, old, &mut faults);
+        (kind.rules.validate)(new, &mut faults);
     } else {
         (kind.rules.validate_update)(new, old, &mut faults);
         (kind.rules.validate)(new, &mut faults);

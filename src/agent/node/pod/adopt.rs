@@ -52,6 +52,18 @@ impl Worker {
         worker
     }
 
+    /// Takes on containers that were added to the pod while it ran.
+    pub(super) fn take_on_added(&mut self) {
+        for spec in self.pod.items_at(&["spec", Role::Ephemeral.list()]).to_vec() {
+            let name = spec.str_at(&["name"]).unwrap_or_default();
+            if !self.slots.iter().any(|slot| slot.name() == name) {
+                let container = status::Container::new(&spec, "ContainerCreating");
+                self.slots.push(Slot::new(Role::Ephemeral, &spec, &container));
+                self.facts.ephemeral.push(container);
+            }
+        }
+    }
+
     /// Takes over containers that a former agent started.
     fn adopt(&mut self, mut found: Vec<Container>) {
         // of several attempts the last one counts
@@ -106,18 +118,39 @@ impl Worker {
     }
 }
 
+impl Slot {
+    /// What is to be done about a container that a status tells of.
+    fn new(role: Role, spec: &Node, container: &status::Container) -> Slot {
+        Slot {
+            role,
+            spec: spec.clone(),
+            activity: if container.has_ended() { Activity::Done } else { Activity::Idle },
+            attempt: container.restarts,
+            waits: Waits::after(container.restarts),
+            image_waits: Waits::default(),
+            backs_off: None,
+            prober: None,
+            killer: None,
+        }
+    }
+}
+
 /// What the stored pod says about its containers.
 fn read(pod: &Node, host: &Host, start: Timestamp) -> (Vec<Slot>, status::Pod) {
     let mut slots = Vec::new();
-    let (mut init, mut main, mut sidecars) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut init, mut main, mut ephemeral) = (Vec::new(), Vec::new(), Vec::new());
+    let mut sidecars = Vec::new();
     let has_init = !pod.items_at(&["spec", "initContainers"]).is_empty();
     let first_reason = if has_init { "PodInitializing" } else { "ContainerCreating" };
-    for (list, statuses) in
-        [("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")]
-    {
+    for (list, statuses) in [
+        ("initContainers", "initContainerStatuses"),
+        ("containers", "containerStatuses"),
+        ("ephemeralContainers", "ephemeralContainerStatuses"),
+    ] {
         for spec in pod.items_at(&["spec", list]) {
             let role = match (list, spec.str_at(&["restartPolicy"])) {
                 ("containers", _) => Role::Main,
+                ("ephemeralContainers", _) => Role::Ephemeral,
                 (_, Some("Always")) => Role::Sidecar,
                 _ => Role::Init,
             };
@@ -129,18 +162,12 @@ fn read(pod: &Node, host: &Host, start: Timestamp) -> (Vec<Slot>, status::Pod) {
             if role == Role::Sidecar {
                 sidecars.push(container.name.clone());
             }
-            slots.push(Slot {
-                role,
-                spec: spec.clone(),
-                activity: if container.has_ended() { Activity::Done } else { Activity::Idle },
-                attempt: container.restarts,
-                waits: Waits::after(container.restarts),
-                image_waits: Waits::default(),
-                backs_off: None,
-                prober: None,
-                killer: None,
-            });
-            if role == Role::Main { main.push(container) } else { init.push(container) }
+            slots.push(Slot::new(role, spec, &container));
+            match role {
+                Role::Main => main.push(container),
+                Role::Ephemeral => ephemeral.push(container),
+                Role::Init | Role::Sidecar => init.push(container),
+            }
         }
     }
     let failed = pod.str_at(&["status", "reason"]).map(|reason| {
@@ -151,6 +178,7 @@ fn read(pod: &Node, host: &Host, start: Timestamp) -> (Vec<Slot>, status::Pod) {
         init,
         sidecars,
         main,
+        ephemeral,
         ip: pod.str_at(&["status", "podIP"]).map(str::to_owned),
         host_ip: host.config.host_ip.to_string(),
         start,

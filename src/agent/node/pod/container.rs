@@ -44,7 +44,7 @@ impl Worker {
             host: Arc::clone(&self.host),
             pod,
             container: self.slots[at].spec.clone(),
-            is_init: self.slots[at].role != Role::Main,
+            list: self.slots[at].role.list(),
             attempt,
             ip: self.ip(),
             cancelled: self.cancel.subscribe(),
@@ -130,10 +130,12 @@ impl Worker {
     pub(super) fn running(&mut self, at: usize, since: Timestamp, known: Known) {
         self.slots[at].activity = Activity::Running;
         let probes = Probes::of(&self.slots[at].spec);
+        let counts = self.slots[at].role != Role::Ephemeral;
         let container = self.container(at);
         container.state = State::Running { since };
         container.started = known.started || probes.startup.is_none();
-        container.ready = container.started && (known.ready || probes.readiness.is_none());
+        container.ready =
+            counts && container.started && (known.ready || probes.readiness.is_none());
         if probes.is_empty() {
             return;
         }
@@ -242,6 +244,7 @@ impl Worker {
             Role::Sidecar => !self.facts.main.iter().all(Container::has_ended),
             Role::Init => ended.code != 0 && self.facts.restart != Restart::Never,
             Role::Main => self.facts.restart.again(ended.code),
+            Role::Ephemeral => false,
         };
         let is_init = self.slots[at].role == Role::Init;
         let staying = self.leaving.is_none() && self.facts.failed.is_none();
@@ -289,7 +292,7 @@ impl Worker {
 
     pub(super) fn field_path(&self, at: usize) -> String {
         let slot = &self.slots[at];
-        field_path(&slot.spec, slot.role != Role::Main)
+        field_path(&slot.spec, slot.role.list())
     }
 }
 

@@ -85,6 +85,19 @@ enum Role {
     Init,
     Sidecar,
     Main,
+    /// Added to a pod that runs, to look into it.
+    Ephemeral,
+}
+
+impl Role {
+    /// The list of the pod's spec.
+    fn list(self) -> &'static str {
+        match self {
+            Role::Init | Role::Sidecar => "initContainers",
+            Role::Main => "containers",
+            Role::Ephemeral => "ephemeralContainers",
+        }
+    }
 }
 
 /// One container of the spec and what is being done about it.
@@ -180,8 +193,12 @@ impl Worker {
     }
 
     fn container(&mut self, at: usize) -> &mut Container {
-        let init = self.facts.init.len();
-        if at < init { &mut self.facts.init[at] } else { &mut self.facts.main[at - init] }
+        let (init, main) = (self.facts.init.len(), self.facts.main.len());
+        match at {
+            at if at < init => &mut self.facts.init[at],
+            at if at < init + main => &mut self.facts.main[at - init],
+            at => &mut self.facts.ephemeral[at - init - main],
+        }
     }
 
     /// Looks at the stored pod: is it to go, and how fast?
@@ -219,6 +236,7 @@ impl Worker {
                     self.update_volumes();
                 }
                 self.replace_changed();
+                self.take_on_added();
             }
             Input::Configured => self.configured(),
             Input::Exited { id, exit } => {
@@ -363,6 +381,10 @@ impl Worker {
 
     fn start_containers(&mut self) {
         let inits = self.facts.init.len();
+        let ephemeral = inits + self.facts.main.len();
+        for at in ephemeral..self.slots.len() {
+            self.start(at);
+        }
         for at in 0..inits {
             let role = self.slots[at].role;
             let container = &self.facts.init[at];
@@ -377,7 +399,7 @@ impl Worker {
                 return;
             }
         }
-        for at in inits..self.slots.len() {
+        for at in inits..ephemeral {
             self.start(at);
         }
     }
