@@ -45,7 +45,7 @@ impl ChartArgs {
     pub fn load(&self, ui: &Ui, chart: &str, flags: &SourceFlags) -> Result<FileTree, Failure> {
         let local = |source: String| SourceArgs { source, flags: flags.clone() }.load(ui);
         if let Some(repository) = &self.repo {
-            return self.from_repository(ui, repository, chart, &self.login());
+            return self.in_repository(ui, repository, chart, &self.login());
         }
         if chart.starts_with("oci://") {
             let tagged = chart.rsplit('/').next().is_some_and(|name| name.contains([':', '@']));
@@ -67,7 +67,7 @@ impl ChartArgs {
             && let Some((address, login)) = repository(name)
         {
             let login = if self.username.is_some() { self.login() } else { login };
-            return self.from_repository(ui, &address, inner, &login);
+            return self.in_repository(ui, &address, inner, &login);
         }
         local(chart.to_owned())
     }
@@ -79,7 +79,7 @@ impl ChartArgs {
         }
     }
 
-    fn from_repository(
+    fn in_repository(
         &self,
         ui: &Ui,
         repository: &str,
