@@ -87,6 +87,32 @@ pub trait Templates {
     fn spend(&mut self, fuel: usize) -> Result<(), Failure>;
 }
 
+impl dyn Templates + '_ {
+    /// Pays for a text that is about to be made.
+    ///
+    /// # Errors
+    /// When there is no fuel left, or no chart could need a text of that size.
+    pub fn pay_text(&mut self, bytes: usize) -> Result<(), Failure> {
+        const LARGEST: usize = 256 * 1024 * 1024;
+        if bytes > LARGEST {
+            return Err(format!("a text of {bytes} bytes is larger than {LARGEST}").into());
+        }
+        self.spend(bytes / 8)
+    }
+
+    /// Pays for the items of a list or the entries of a map that is about to be made.
+    ///
+    /// # Errors
+    /// When there is no fuel left, or no chart could need as many.
+    pub fn pay_items(&mut self, count: usize) -> Result<(), Failure> {
+        const MOST: usize = 16 * 1024 * 1024;
+        if count > MOST {
+            return Err(format!("{count} items are more than {MOST}").into());
+        }
+        self.spend(count * 4)
+    }
+}
+
 impl<'a> Call<'a> {
     /// The text at a parameter of type `string`.
     ///

@@ -11,8 +11,13 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("b32dec", &[&STRING], b32dec),
     Function::new("b32enc", &[&STRING], b32enc),
     Function::new("b64dec", &[&STRING], b64dec),
-    Function::new("b64enc", &[&STRING], |call| Ok(Value::text(STANDARD.encode(&**call.text(0))))),
+    Function::new("b64enc", &[&STRING], b64enc),
 ];
+
+fn b64enc(call: &mut Call<'_>) -> Result<Value, Failure> {
+    call.templates.pay_text(call.text(0).len())?;
+    Ok(Value::text(STANDARD.encode(&**call.text(0))))
+}
 
 fn b64dec(call: &mut Call<'_>) -> Result<Value, Failure> {
     Ok(decode_64(call.text(0)).map_or_else(|at| illegal("base64", at), Value::text))
@@ -83,6 +88,7 @@ fn decode_64(text: &[u8]) -> Result<Vec<u8>, usize> {
 const DIGITS_32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 fn b32enc(call: &mut Call<'_>) -> Result<Value, Failure> {
+    call.templates.pay_text(call.text(0).len())?;
     let mut out = String::new();
     for chunk in call.text(0).chunks(5) {
         let mut bytes = [0; 8];

@@ -51,7 +51,7 @@ fn nested(
                 return Ok(false);
             }
             for (a, b) in a.iter().zip(b.iter()) {
-                templates.spend(1)?;
+                templates.spend(8)?;
                 if !nested(a, b, templates, depth + 1)? {
                     return Ok(false);
                 }
@@ -67,7 +67,7 @@ fn nested(
                 return Ok(false);
             }
             for ((a_key, a), (b_key, b)) in a.iter().zip(b.iter()) {
-                templates.spend(1)?;
+                templates.spend(8)?;
                 if a_key != b_key || !nested(a, b, templates, depth + 1)? {
                     return Ok(false);
                 }
@@ -83,7 +83,7 @@ fn nested(
                 return Ok(false);
             }
             for ((_, a), (_, b)) in a_fields.iter().zip(&b_fields) {
-                templates.spend(1)?;
+                templates.spend(8)?;
                 if !nested(a, b, templates, depth + 1)? {
                     return Ok(false);
                 }

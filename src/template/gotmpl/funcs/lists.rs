@@ -83,6 +83,7 @@ fn list_at<'a>(
 
 fn append(call: &mut Call<'_>) -> Result<Value, Failure> {
     let items = list_at(call, 0, "Cannot push on type")?;
+    call.templates.pay_items(items.len() + 1)?;
     let mut new = Vec::with_capacity(items.len() + 1);
     new.extend_from_slice(&items);
     new.push(call.args[1].clone());
@@ -91,6 +92,7 @@ fn append(call: &mut Call<'_>) -> Result<Value, Failure> {
 
 fn prepend(call: &mut Call<'_>) -> Result<Value, Failure> {
     let items = list_at(call, 0, "Cannot prepend on type")?;
+    call.templates.pay_items(items.len() + 1)?;
     let mut new = Vec::with_capacity(items.len() + 1);
     new.push(call.args[1].clone());
     new.extend_from_slice(&items);
@@ -114,6 +116,7 @@ fn chunk(call: &mut Call<'_>) -> Result<Value, Failure> {
         return Err(out_of_range());
     }
     let parts = parts as usize;
+    call.templates.pay_items(items.len())?;
     let rest = (length % float).floor() as i64;
     let last = if rest == 0 { size } else { rest };
     if parts > 0 && last < 0 {
@@ -130,6 +133,7 @@ fn chunk(call: &mut Call<'_>) -> Result<Value, Failure> {
 
 fn compact(call: &mut Call<'_>) -> Result<Value, Failure> {
     let items = list_at(call, 0, "Cannot compact on type")?;
+    call.templates.pay_items(items.len())?;
     let full = items.iter().filter(|item| !super::defaults::is_empty(item)).cloned();
     Ok(Value::list(full.collect::<Vec<_>>()))
 }
@@ -142,7 +146,7 @@ fn concat(call: &mut Call<'_>) -> Result<Value, Failure> {
         }
         let kind = kind_of(value).name();
         let items = items(value).ok_or_else(|| format!("Cannot concat type {kind} as list"))?;
-        call.templates.spend(items.len())?;
+        call.templates.pay_items(items.len())?;
         all.extend_from_slice(&items);
     }
     Ok(if all.is_empty() { Value::NilOf(&ANY_LIST) } else { Value::list(all) })
@@ -169,11 +173,13 @@ fn end(
 
 fn rest(call: &mut Call<'_>) -> Result<Value, Failure> {
     let items = list_at(call, 0, "Cannot find rest on type")?;
+    call.templates.pay_items(items.len())?;
     Ok(items.split_first().map_or(Value::NilOf(&ANY_LIST), |(_, rest)| Value::list(rest)))
 }
 
 fn initial(call: &mut Call<'_>) -> Result<Value, Failure> {
     let items = list_at(call, 0, "Cannot find initial on type")?;
+    call.templates.pay_items(items.len())?;
     Ok(items.split_last().map_or(Value::NilOf(&ANY_LIST), |(_, initial)| Value::list(initial)))
 }
 
@@ -200,7 +206,7 @@ fn join(call: &mut Call<'_>) -> Result<Value, Failure> {
     };
     let separator = call.text(0);
     let size = texts.iter().map(|text| text.len() + separator.len()).sum::<usize>();
-    call.templates.spend(size / 64)?;
+    call.templates.pay_text(size)?;
     Ok(Value::text(texts.join(separator.bytes())))
 }
 
@@ -210,6 +216,7 @@ fn list(call: &mut Call<'_>) -> Result<Value, Failure> {
 
 fn reverse(call: &mut Call<'_>) -> Result<Value, Failure> {
     let items = list_at(call, 0, "Cannot find reverse on type")?;
+    call.templates.pay_items(items.len())?;
     Ok(Value::list(items.iter().rev().cloned().collect::<Vec<_>>()))
 }
 
@@ -224,6 +231,7 @@ fn slice(call: &mut Call<'_>) -> Result<Value, Failure> {
     let end = bounds(2).unwrap_or(Ok(length));
     let (Ok(start), Ok(end)) = (start, end) else { return Err(OUT_OF_BOUNDS.into()) };
     let part = items.get(start..end).ok_or(OUT_OF_BOUNDS)?;
+    call.templates.pay_items(part.len())?;
     Ok(match &call.args[0] {
         Value::Bytes(bytes) => Value::Bytes(Text::from(&bytes[start..end])),
         other => Value::List(List::new(other.go_type().unwrap_or(&ANY_LIST), part)),
@@ -237,7 +245,7 @@ fn sort_alpha(call: &mut Call<'_>) -> Result<Value, Failure> {
     let value = &call.args[0];
     match value {
         Value::List(list) => {
-            call.templates.spend(list.len())?;
+            call.templates.pay_items(list.len())?;
             if list.go_type() == &go_type::STRING_LIST {
                 list.sort_by(|a, b| match (a, b) {
                     (Value::Text(a), Value::Text(b)) => a.cmp(b),
@@ -258,7 +266,7 @@ fn sort_alpha(call: &mut Call<'_>) -> Result<Value, Failure> {
 fn to_strings(call: &mut Call<'_>) -> Result<Value, Failure> {
     let value = &call.args[0];
     if let Value::List(list) = value {
-        call.templates.spend(list.len())?;
+        call.templates.pay_items(list.len())?;
     }
     match value.go_type() {
         Some(of) if of == &go_type::STRING_LIST => Ok(value.clone()),
@@ -268,6 +276,7 @@ fn to_strings(call: &mut Call<'_>) -> Result<Value, Failure> {
 
 fn uniq(call: &mut Call<'_>) -> Result<Value, Failure> {
     let items = list_at(call, 0, "Cannot find uniq on type")?;
+    call.templates.pay_items(items.len())?;
     let mut seen = HashSet::new();
     // lists, maps and objects have to be compared one by one
     let mut others: Vec<&Value> = Vec::new();
@@ -290,6 +299,7 @@ fn uniq(call: &mut Call<'_>) -> Result<Value, Failure> {
 
 fn without(call: &mut Call<'_>) -> Result<Value, Failure> {
     let items = list_at(call, 0, "Cannot find without on type")?;
+    call.templates.pay_items(items.len())?;
     let omitted: Vec<&Value> = call.args[1..].iter().collect();
     let mut kept = Vec::new();
     for item in &*items {

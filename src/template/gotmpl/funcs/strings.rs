@@ -68,6 +68,7 @@ fn shortened(text: &[u8], offset: i64, width: i64) -> Vec<u8> {
 fn cat(call: &mut Call<'_>) -> Result<Value, Failure> {
     let given = call.args.iter().filter(|value| !matches!(value, Value::Nil));
     let texts = given.map(super::strval::printed).collect::<Result<Vec<_>, _>>()?;
+    call.templates.pay_text(texts.iter().map(|text| text.len() + 1).sum())?;
     Ok(Value::text(texts.join(&b' ')))
 }
 
@@ -96,7 +97,7 @@ fn indented(call: &mut Call<'_>, before: &[u8]) -> Result<Value, Failure> {
     let (width, text) = (allocated(repetitions(call.int(0))?)?, call.text(1));
     let lines = text.split(|byte| *byte == b'\n').count();
     let size = width.saturating_mul(lines).saturating_add(text.len());
-    call.templates.spend(size / 64)?;
+    call.templates.pay_text(size)?;
     let mut out = Vec::with_capacity(before.len() + size);
     out.extend_from_slice(before);
     for line in text.split_inclusive(|byte| *byte == b'\n') {
@@ -127,6 +128,7 @@ fn nospace(call: &mut Call<'_>) -> Result<Value, Failure> {
     if !text.iter().map(latin).any(unicode::is_space) {
         return Ok(Value::Text(text.clone()));
     }
+    call.templates.pay_text(text.len())?;
     let kept: String = text.iter().map(latin).filter(|char| !unicode::is_space(*char)).collect();
     Ok(Value::text(kept))
 }
@@ -142,6 +144,8 @@ fn quote(call: &mut Call<'_>) -> Result<Value, Failure> {
             out.push(b' ');
         }
         let text = text_of(value)?;
+        // escapes take up to ten bytes for one
+        call.templates.pay_text(text.len())?;
         let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
         if text.iter().all(plain) {
             out.push(b'"');
@@ -158,18 +162,23 @@ fn repeat(call: &mut Call<'_>) -> Result<Value, Failure> {
     let (count, text) = (repetitions(call.int(0))?, call.text(1));
     let overflow = || Failure::new("strings: Repeat output length overflow");
     let size = text.len().checked_mul(count).filter(|size| i64::try_from(*size).is_ok());
-    call.templates.spend(allocated(size.ok_or_else(overflow)?)? / 64)?;
+    call.templates.pay_text(allocated(size.ok_or_else(overflow)?)?)?;
     Ok(Value::text(text.repeat(count)))
 }
 
 fn replace(call: &mut Call<'_>) -> Result<Value, Failure> {
     let (old, new, text) = (call.text(0), call.text(1), call.text(2));
+    let count = if old.is_empty() {
+        unicode::runes(text).count() + 1
+    } else {
+        occurrences(text, old).count()
+    };
+    call.templates.pay_text(new.len().saturating_mul(count).saturating_add(text.len()))?;
     let mut out = Vec::with_capacity(text.len());
     if old.is_empty() {
         // before each character, and at the end
         let mut at = 0;
         for (_, size) in unicode::runes(text) {
-            call.templates.spend(new.len() / 64)?;
             out.extend_from_slice(new);
             out.extend_from_slice(&text[at..at + size]);
             at += size;
@@ -179,7 +188,6 @@ fn replace(call: &mut Call<'_>) -> Result<Value, Failure> {
     }
     let mut end = 0;
     for at in occurrences(text, old) {
-        call.templates.spend(new.len() / 64)?;
         out.extend_from_slice(&text[end..at]);
         out.extend_from_slice(new);
         end = at + old.len();
@@ -195,6 +203,7 @@ fn squote(call: &mut Call<'_>) -> Result<Value, Failure> {
     let given = call.args.iter().filter(|value| !matches!(value, Value::Nil));
     let quoted = |value| Ok([b"'", &super::strval::printed(value)?[..], b"'"].concat());
     let texts = given.map(quoted).collect::<Result<Vec<_>, Failure>>()?;
+    call.templates.pay_text(texts.iter().map(|text| text.len() + 1).sum())?;
     Ok(Value::text(texts.join(&b' ')))
 }
 

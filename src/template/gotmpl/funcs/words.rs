@@ -355,7 +355,7 @@ fn wrapped(call: &mut Call<'_>, separator: &[u8], cut_words: bool) -> Result<Val
                 }
             },
         };
-        call.templates.spend(separator.len() / 64)?;
+        call.templates.pay_text(end - at + separator.len())?;
         out.extend_from_slice(&text[at..end]);
         out.extend_from_slice(separator);
         at = next;

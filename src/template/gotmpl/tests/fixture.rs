@@ -33,6 +33,15 @@ pub(super) fn render_chart(
     templates: &[(String, String)],
     values: &Node,
 ) -> Result<Vec<Rendered>, RenderError> {
+    render_within(templates, values, &Options::default())
+}
+
+/// Renders files of the chart with options.
+pub(super) fn render_within(
+    templates: &[(String, String)],
+    values: &Node,
+    options: &Options,
+) -> Result<Vec<Rendered>, RenderError> {
     let name = |file: &str| Text::from(format!("t/templates/{file}"));
     let sources: Vec<Source> = templates
         .iter()
@@ -47,7 +56,7 @@ pub(super) fn render_chart(
             base_path: "t/templates".into(),
         })
         .collect();
-    render(&Set::parse(&sources)?, &jobs, &world(), &Options::default())
+    render(&Set::parse(&sources)?, &jobs, &world(), options)
 }
 
 fn data(values: &Node) -> Map {

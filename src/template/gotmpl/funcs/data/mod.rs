@@ -7,8 +7,9 @@ mod json_write;
 mod tests;
 mod yaml_write;
 
+use super::equal::DEPTH;
 use crate::base::source::FileId;
-use crate::template::gotmpl::function::{Call, Failure, Function};
+use crate::template::gotmpl::function::{Call, Failure, Function, Templates};
 use crate::template::gotmpl::go_type::{ANY, ANY_LIST, ANY_MAP, Kind, STRING, Type};
 use crate::template::gotmpl::value::{Entries, Text, Value};
 use crate::yaml::{self, Dialect};
@@ -51,23 +52,52 @@ fn or_empty(encoded: Encoded) -> Value {
 /// Spends for a text that was made.
 pub(super) fn spent(call: &mut Call<'_>, encoded: Encoded) -> Result<Encoded, Failure> {
     let size = encoded.as_ref().map_or(0, Vec::len);
-    call.templates.spend(size / 64)?;
+    call.templates.pay_text(size)?;
     Ok(encoded)
 }
 
 fn json(call: &mut Call<'_>, style: Style) -> Result<Encoded, Failure> {
+    weigh(&call.args[0], call.templates, 0)?;
     let encoded = json_write::write(&call.args[0], style).map(String::into_bytes);
     spent(call, encoded)
 }
 
 fn to_yaml(call: &mut Call<'_>) -> Result<Encoded, Failure> {
+    weigh(&call.args[0], call.templates, 0)?;
     let encoded = yaml_write::write(&call.args[0]);
     spent(call, encoded.map(|text| trimmed(text).into_bytes()))
 }
 
 fn to_yaml_pretty(call: &mut Call<'_>) -> Result<Value, Failure> {
+    weigh(&call.args[0], call.templates, 0)?;
     let text = yaml_write::write_pretty(&call.args[0])?;
     spent(call, Ok(trimmed(text).into_bytes())).map(or_empty)
+}
+
+/// Pays for all that a value holds, each time that it holds it: a few maps can stand for more than
+/// would fit anywhere.
+pub(super) fn weigh(
+    value: &Value,
+    templates: &mut dyn Templates,
+    depth: usize,
+) -> Result<(), Failure> {
+    // what is deeper is refused by those who write it
+    if depth > DEPTH {
+        return Ok(());
+    }
+    match value {
+        Value::Text(text) | Value::Bytes(text) => templates.spend(text.len() / 8),
+        Value::List(list) => {
+            templates.spend(16 * (list.len() + 1))?;
+            list.iter().try_for_each(|item| weigh(item, templates, depth + 1))
+        }
+        Value::Map(map) => {
+            let entries = map.entries();
+            templates.spend(16 * (entries.len() + 1))?;
+            entries.values().try_for_each(|value| weigh(value, templates, depth + 1))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Without the line break at the end.
@@ -79,13 +109,13 @@ fn trimmed(mut text: String) -> String {
 }
 
 fn must_from_json(call: &mut Call<'_>) -> Result<Value, Failure> {
-    call.templates.spend(call.text(0).len() / 64)?;
+    call.templates.pay_text(call.text(0).len())?;
     let json = json_read::read(call.text(0))?;
     json.overflow.map_or(Ok(json.value), |overflow| Err(overflow.into()))
 }
 
 fn from_json(call: &mut Call<'_>, wanted: &'static Type) -> Result<Value, Failure> {
-    call.templates.spend(call.text(0).len() / 64)?;
+    call.templates.pay_text(call.text(0).len())?;
     Ok(match json_read::read(call.text(0)) {
         Ok(json) => unmarshalled(json, wanted).unwrap_or_else(|(part, error)| told(part, error)),
         Err(error) => told(empty(wanted), error),
@@ -93,7 +123,7 @@ fn from_json(call: &mut Call<'_>, wanted: &'static Type) -> Result<Value, Failur
 }
 
 fn from_yaml(call: &mut Call<'_>, wanted: &'static Type) -> Result<Value, Failure> {
-    call.templates.spend(call.text(0).len() / 64)?;
+    call.templates.pay_text(call.text(0).len())?;
     let read = yaml::decode(call.text(0))
         .and_then(|text| yaml::parse_first(&text, FileId::NONE, Dialect::GoYamlV2));
     let node = match read {

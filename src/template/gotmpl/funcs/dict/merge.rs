@@ -57,7 +57,7 @@ impl Merge<'_> {
         // both may hold each other: nothing stays borrowed
         let entries: Vec<(Text, Value)> =
             source.entries().iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        self.templates.spend(entries.len())?;
+        self.templates.pay_items(entries.len())?;
         for (key, value) in entries {
             self.entry(target, source, key, value, depth)?;
         }

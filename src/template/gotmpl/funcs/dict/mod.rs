@@ -113,7 +113,7 @@ fn keys(call: &mut Call<'_>) -> Result<Value, Failure> {
     let mut keys: Vec<Text> = Vec::new();
     for index in 0..call.args.len() {
         if let Some(map) = call.map(index) {
-            call.templates.spend(map.entries().len())?;
+            call.templates.pay_items(map.entries().len())?;
             keys.extend(map.entries().keys().cloned());
         }
     }
@@ -123,7 +123,7 @@ fn keys(call: &mut Call<'_>) -> Result<Value, Failure> {
 fn values(call: &mut Call<'_>) -> Result<Value, Failure> {
     let values: Vec<Value> =
         call.map(0).map(|map| map.entries().values().cloned().collect()).unwrap_or_default();
-    call.templates.spend(values.len())?;
+    call.templates.pay_items(values.len())?;
     Ok(Value::list(values))
 }
 
@@ -148,7 +148,7 @@ fn pick(call: &mut Call<'_>) -> Result<Value, Failure> {
 
 fn omit(call: &mut Call<'_>) -> Result<Value, Failure> {
     let mut entries = call.map(0).map(|map| map.entries().clone()).unwrap_or_default();
-    call.templates.spend(entries.len())?;
+    call.templates.pay_items(entries.len())?;
     for index in 1..call.args.len() {
         entries.remove(call.text(index));
     }
@@ -157,7 +157,7 @@ fn omit(call: &mut Call<'_>) -> Result<Value, Failure> {
 
 fn split_list(call: &mut Call<'_>) -> Result<Value, Failure> {
     let parts = split(call.text(1), call.text(0), usize::MAX);
-    call.templates.spend(parts.len())?;
+    call.templates.pay_items(parts.len())?;
     Ok(Value::texts(parts))
 }
 
@@ -165,7 +165,7 @@ fn split_list(call: &mut Call<'_>) -> Result<Value, Failure> {
 fn numbered(call: &mut Call<'_>, limit: fn(&Call<'_>) -> usize) -> Result<Value, Failure> {
     let limit = limit(call);
     let parts = split(call.text(call.args.len() - 1), call.text(0), limit);
-    call.templates.spend(parts.len())?;
+    call.templates.pay_items(parts.len())?;
     let entry =
         |(index, part): (usize, &[u8])| (Text::from(format!("_{index}")), Value::text(part));
     let entries = parts.into_iter().enumerate().map(entry).collect();
@@ -217,12 +217,12 @@ fn deep_copy(value: &Value, templates: &mut dyn Templates, depth: usize) -> Resu
     }
     Ok(match value {
         Value::List(list) => {
-            templates.spend(list.len())?;
+            templates.pay_items(list.len())?;
             let copies = list.iter().map(|item| deep_copy(item, templates, depth + 1));
             Value::List(List::new(list.go_type(), copies.collect::<Result<Vec<_>, _>>()?))
         }
         Value::Map(map) => {
-            templates.spend(map.entries().len())?;
+            templates.pay_items(map.entries().len())?;
             let mut copies = Entries::new();
             for (key, value) in map.entries().iter() {
                 copies.insert(key.clone(), deep_copy(value, templates, depth + 1)?);

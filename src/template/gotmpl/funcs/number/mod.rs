@@ -350,7 +350,7 @@ fn steps(
     } else {
         0
     };
-    call.templates.spend(count)?;
+    call.templates.pay_items(count)?;
     Ok((0..count).scan(start, move |next, _| {
         let int = *next;
         *next = next.wrapping_add(step);

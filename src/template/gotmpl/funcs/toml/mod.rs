@@ -5,7 +5,7 @@ mod read;
 mod scalar;
 mod write;
 
-use super::data::{Encoded, must, spent};
+use super::data::{Encoded, must, spent, weigh};
 use crate::template::gotmpl::function::{Call, Failure, Function};
 use crate::template::gotmpl::go_type::{ANY, STRING};
 use crate::template::gotmpl::time::zone::Zone;
@@ -19,6 +19,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
 ];
 
 fn encoded(call: &mut Call<'_>) -> Result<Encoded, Failure> {
+    weigh(&call.args[0], call.templates, 0)?;
     let encoded = write::write(&call.args[0])?;
     spent(call, encoded)
 }
@@ -28,7 +29,7 @@ fn to_toml(call: &mut Call<'_>) -> Result<Value, Failure> {
 }
 
 fn from_toml(call: &mut Call<'_>) -> Result<Value, Failure> {
-    call.templates.spend(call.text(0).len() / 64)?;
+    call.templates.pay_text(call.text(0).len())?;
     let zone = Zone::local(&call.world.zone);
     let (offset, _) = zone.at(call.world.now.div_euclid(1_000_000_000));
     Ok(read::read(call.text(0), &zone, offset).unwrap_or_else(|error| {

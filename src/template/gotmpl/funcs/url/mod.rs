@@ -86,6 +86,7 @@ fn url_join(call: &mut Call<'_>) -> Result<Value, Failure> {
         user: None,
     };
     let user = part("userinfo")?;
+    call.templates.pay_text(url.path.len() + url.fragment.len() + url.host.len() + user.len())?;
     if !user.is_empty() {
         let told = |error| Failure::new(format!("unable to parse userinfo in dict: {error}"));
         url.user = parse(&[b"proto://", &user[..], b"@host"].concat()).map_err(told)?.user;
