@@ -3,6 +3,7 @@
 mod bounds;
 mod fixture;
 mod go_cases;
+mod robust;
 mod speed;
 mod sprig_cases;
 mod vectors;
