@@ -2,8 +2,11 @@
 
 mod bounds;
 mod fixture;
+mod fuzz;
 mod go_cases;
+mod limits;
 mod robust;
 mod speed;
 mod sprig_cases;
+mod trace;
 mod vectors;

@@ -1,0 +1,87 @@
+//! Templates without end: each is refused with a text, and none overflows the stack, hangs or
+//! takes all memory.
+
+use super::super::engine::{Job, Options, RenderError, Set, Source, render};
+use super::super::stack;
+use super::super::value::{Entries, Map, Text};
+use super::fixture::world;
+
+/// Renders one template with few steps, and tells the last line of its error.
+fn refusal(template: &str) -> String {
+    let options = Options { fuel: 300_000, output: 1024 * 1024, ..Options::default() };
+    let result = stack::with_room(|| rendered(template, &options).map_err(|error| error.message));
+    let text = result.expect_err("the template has no end").lossy().into_owned();
+    let last = text.lines().last().unwrap_or_default().trim();
+    last.rsplit(": ").next().unwrap_or_default().to_owned()
+}
+
+fn rendered(template: &str, options: &Options) -> Result<Text, RenderError> {
+    let name = Text::from("t/templates/x.yaml");
+    let set = Set::parse(&[Source { name: name.clone(), text: template.into() }])?;
+    let data = Map::any(Entries::new());
+    let job = Job { name, data, base_path: "t/templates".into() };
+    let rendered = render(&set, &[job], &world(), options)?;
+    Ok(rendered[0].text.clone())
+}
+
+fn check(template: &str, expected: &str) {
+    let text = refusal(template);
+    assert!(text.contains(expected), "{template}: {text}");
+}
+
+#[test]
+fn loops() {
+    let steps = "templates took more than 300000 steps";
+    check("{{ range 9000000000000000000 }}{{ end }}", steps);
+    check("{{ range 100000 }}{{ range 100000 }}{{ end }}{{ end }}", steps);
+    check("{{ range until 1000 }}{{ range until 1000 }}{{ . }}{{ end }}{{ end }}", steps);
+    check("{{ range 100000 }}0123456789abcdef{{ end }}", "rendered text is larger than 1 MiB");
+}
+
+#[test]
+fn templates_of_themselves() {
+    check(
+        r#"{{ define "a" }}{{ include "a" . }}{{ end }}{{ include "a" . }}"#,
+        "unable to execute template",
+    );
+    let both = r#"{{ define "a" }}{{ include "b" . }}{{ end }}
+        {{- define "b" }}{{ include "a" . }}{{ end }}{{ include "a" . }}"#;
+    check(both, "unable to execute template");
+    check(
+        r#"{{ define "a" }}{{ template "a" }}{{ end }}{{ template "a" }}"#,
+        "exceeded maximum template depth",
+    );
+    check(r#"{{ $_ := set . "t" "{{ tpl .t . }}" }}{{ tpl .t . }}"#, "templates");
+}
+
+#[test]
+fn nested_without_a_large_stack() {
+    let options = Options::default();
+    let deep = |open: &str, inner: &str, close: &str, count: usize| {
+        let text = [open.repeat(count), inner.to_owned(), close.repeat(count)].concat();
+        rendered(&text, &options)
+    };
+    for count in [10, 300, 5_000, 50_000] {
+        // Whatever the stack, it is a text or an error.
+        let _ = deep("{{ if true }}", "x", "{{ end }}", count);
+        let _ = rendered(
+            &["{{ ", &"(".repeat(count), "1", &")".repeat(count), " }}"].concat(),
+            &options,
+        );
+        let _ = deep("{{ with 1 }}{{ else }}", "x", "{{ end }}", count);
+    }
+}
+
+#[test]
+fn nested_as_deep_as_go_allows() {
+    let nested =
+        |count: usize| ["{{ ", &"(".repeat(count), "1", &")".repeat(count), " }}"].concat();
+    let options = Options::default();
+    stack::with_room(|| {
+        let text = rendered(&nested(9_999), &options).map_err(|error| error.message);
+        assert_eq!(text.expect("Go allows it"), *"1");
+        let error = rendered(&nested(10_001), &options).expect_err("Go does not allow it").message;
+        let expected = "parse error at (t/templates/x.yaml:1): max expression depth exceeded";
+        assert_eq!(error.lossy(), expected);
+    });
+}
