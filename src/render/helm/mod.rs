@@ -15,6 +15,8 @@ mod fault;
 mod manifest;
 mod objects;
 mod origin;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 pub use chance::Chance;
