@@ -42,7 +42,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { strict: false, lint: false, fuel: 400_000_000, output: 256 * 1024 * 1024 }
+        Options { strict: false, lint: false, fuel: 100_000_000, output: 256 * 1024 * 1024 }
     }
 }
 
@@ -137,6 +137,8 @@ struct Engine<'a> {
     texts: HashMap<Text, Arc<Overlay>>,
     /// How often each template includes itself at the moment.
     included: HashMap<Text, usize>,
+    /// How many texts for functions are being made inside of each other.
+    depth: usize,
     output: Output,
 }
 
@@ -153,6 +155,8 @@ struct Overlay {
 const ROOT: &str = "gotpl";
 /// How often Helm lets a template include itself.
 const RECURSION: usize = 1000;
+/// How deep `include` and `tpl` may nest in all, which Helm leaves to its stack.
+const DEPTH: usize = 5000;
 
 impl<'a> Engine<'a> {
     fn new(set: &'a Set, world: &'a World, options: &Options) -> Engine<'a> {
@@ -165,6 +169,7 @@ impl<'a> Engine<'a> {
             above: Vec::new(),
             texts: HashMap::new(),
             included: HashMap::new(),
+            depth: 0,
             output: Output::plain(options.output),
         }
     }
@@ -195,11 +200,13 @@ impl<'a> Engine<'a> {
 
     /// Executes a template whose text a function gets.
     fn text_of(&mut self, template: &Arc<Template>, data: &Value) -> Result<Vec<u8>, Failure> {
-        if !stack::has_room() {
+        if self.depth == DEPTH || !stack::has_room() {
             return Err(Failure::new("templates are nested too deep"));
         }
+        self.depth += 1;
         let outer = std::mem::replace(&mut self.output, Output::plain(self.options.output));
         let result = exec::execute(self, template, data.clone());
+        self.depth -= 1;
         let inner = std::mem::replace(&mut self.output, outer);
         result.map_err(|error| Failure::from(*error))?;
         let (text, ..) = inner.finish();
@@ -250,6 +257,12 @@ impl Host for Engine<'_> {
     }
 
     fn call(&mut self, function: &'static Function, args: &[Value]) -> Result<Value, Failure> {
+        // Whatever a function does with a text, it goes through it at least once.
+        let read = args.iter().map(|arg| match arg {
+            Value::Text(text) | Value::Bytes(text) => text.len() / 64,
+            _ => 0,
+        });
+        self.spend(read.sum())?;
         let world = self.world;
         (function.body)(&mut Call { args, world, templates: self })
     }

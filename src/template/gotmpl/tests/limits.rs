@@ -35,6 +35,12 @@ fn loops() {
     check("{{ range 9000000000000000000 }}{{ end }}", steps);
     check("{{ range 100000 }}{{ range 100000 }}{{ end }}{{ end }}", steps);
     check("{{ range until 1000 }}{{ range until 1000 }}{{ . }}{{ end }}{{ end }}", steps);
+    let large = r#"{{ $x := repeat 500000 "x" }}"#;
+    check(
+        &format!("{large}{{{{ range 1000000 }}}}{{{{ $y := print $x $x }}}}{{{{ end }}}}"),
+        steps,
+    );
+    check(&format!("{large}{{{{ range 1000000 }}}}{{{{ $y := eq $x $x }}}}{{{{ end }}}}"), steps);
     check("{{ range 100000 }}0123456789abcdef{{ end }}", "rendered text is larger than 1 MiB");
 }
 
@@ -51,7 +57,10 @@ fn templates_of_themselves() {
         r#"{{ define "a" }}{{ template "a" }}{{ end }}{{ template "a" }}"#,
         "exceeded maximum template depth",
     );
-    check(r#"{{ $_ := set . "t" "{{ tpl .t . }}" }}{{ tpl .t . }}"#, "templates");
+    check(
+        r#"{{ $_ := set . "t" "{{ tpl .t . }}" }}{{ tpl .t . }}"#,
+        "templates are nested too deep",
+    );
 }
 
 #[test]
@@ -84,4 +93,36 @@ fn nested_as_deep_as_go_allows() {
         let expected = "parse error at (t/templates/x.yaml:1): max expression depth exceeded";
         assert_eq!(error.lossy(), expected);
     });
+}
+
+#[test]
+fn functions_that_grow() {
+    let options = Options { fuel: 300_000, ..Options::default() };
+    for template in [
+        r#"{{ repeat 1000000000 "x" }}"#,
+        r#"{{ $x := "x" }}{{ range 60 }}{{ $x = print $x $x }}{{ end }}"#,
+        r#"{{ $x := list 1 }}{{ range 60 }}{{ $x = concat $x $x }}{{ end }}"#,
+        r#"{{ until 1000000000 }}"#,
+        r#"{{ untilStep 0 1000000000 1 }}"#,
+        r#"{{ seq 1000000000 }}"#,
+        r#"{{ indent 1000000000 "x" }}"#,
+        r#"{{ nindent 1000000000 "x\ny" }}"#,
+        r#"{{ $x := "x y" }}{{ range 60 }}{{ $x = replace "x" "xx" $x }}{{ end }}"#,
+        r#"{{ $x := dict }}{{ range 60 }}{{ $x = dict "a" $x "b" $x }}{{ end }}{{ toYaml $x }}"#,
+        r#"{{ $x := dict }}{{ range 60 }}{{ $x = dict "a" $x "b" $x }}{{ end }}{{ toJson $x }}"#,
+        r#"{{ $x := dict }}{{ range 60 }}{{ $x = dict "a" $x "b" $x }}{{ end }}{{ $x }}"#,
+        r#"{{ $x := dict }}{{ range 60 }}{{ $x = dict "a" $x "b" $x }}{{ end }}{{ deepCopy $x | len }}"#,
+        r#"{{ $x := dict }}{{ $_ := set $x "x" $x }}{{ $x }}"#,
+        r#"{{ $x := dict }}{{ $_ := set $x "x" $x }}{{ toYaml $x }}"#,
+        r#"{{ $x := dict }}{{ $_ := set $x "x" $x }}{{ deepCopy $x | len }}"#,
+        r#"{{ $x := dict }}{{ $_ := set $x "x" $x }}{{ deepEqual $x $x }}"#,
+        r#"{{ $x := dict }}{{ $_ := set $x "x" $x }}{{ merge $x $x | len }}"#,
+        r#"{{ randAlphaNum 1000000000 }}"#,
+        r#"{{ printf "%1000000000d" 1 }}"#,
+        r#"{{ join (repeat 100000 "y") (until 100000) | len }}"#,
+        r#"{{ wrapWith 1 (repeat 10000 "z") "a b c d e f" | len }}"#,
+    ] {
+        // A text or an error, but soon, and without taking all memory.
+        let _ = stack::with_room(|| rendered(template, &options).map_err(|error| error.message));
+    }
 }
