@@ -658,8 +658,7 @@ impl Client {
 }
 
 fn rejected(verb: &'static str, what: &str, code: u16, body: &[u8]) -> ClusterError {
-    let rejection = Box::new(Rejection::of(code, body));
-    ClusterError::Rejected { verb, what: what.to_owned(), rejection }
+    ClusterError::rejected(verb, what, Rejection::of(code, body))
 }
 
 fn bad(verb: &'static str, what: &str, error: &dyn std::error::Error) -> ClusterError {

@@ -147,6 +147,9 @@ pub enum ClusterError {
         what: String,
         /// The server's answer.
         rejection: Box<Rejection>,
+        /// What to do.
+        #[help]
+        help: Option<String>,
     },
     /// A kind that the server does not serve.
     #[error("the server knows no kind `{kind}` in `{api_version}`")]
@@ -174,6 +177,29 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
+    /// The server answered no to something.
+    #[must_use]
+    pub fn rejected(verb: &'static str, what: &str, rejection: Rejection) -> ClusterError {
+        let help = match rejection.code {
+            401 => Some("the kubeconfig's credentials are not valid there, or not any more"),
+            403 if what.contains("secrets") => Some(
+                "releases are kept in Secrets, so the account of the target needs the right to \
+                 get, list, create, update, patch and delete them",
+            ),
+            403 if rejection.reason == "Forbidden" => Some(
+                "the account of the target lacks that right, or a policy stands against it; \
+                 `kubectl auth can-i --list` shows its rights",
+            ),
+            _ => None,
+        };
+        ClusterError::Rejected {
+            verb,
+            what: what.to_owned(),
+            rejection: Box::new(rejection),
+            help: help.map(str::to_owned),
+        }
+    }
+
     /// The server's answer, when there was one.
     #[must_use]
     pub fn rejection(&self) -> Option<&Rejection> {
@@ -198,14 +224,11 @@ mod tests {
     fn each_has_a_code_and_says_what_it_is_about() {
         for (error, code, text) in [
             (
-                ClusterError::Rejected {
-                    verb: "apply",
-                    what: "Pod a".into(),
-                    rejection: Box::new(Rejection {
-                        message: "quota".into(),
-                        ..Rejection::default()
-                    }),
-                },
+                ClusterError::rejected(
+                    "apply",
+                    "Pod a",
+                    Rejection { message: "quota".into(), ..Rejection::default() },
+                ),
                 "wharf::cluster::rejected",
                 "the server refused to apply Pod a: quota",
             ),
@@ -235,6 +258,22 @@ mod tests {
         assert_eq!(read.causes[0].field, ".data.x");
         assert_eq!(Rejection::of(502, b"bad gateway\n").message, "bad gateway");
         assert_eq!(Rejection::of(500, b"").message, "status 500");
+    }
+
+    #[test]
+    fn a_lack_of_rights_is_told_with_what_is_needed() {
+        for (code, what, expected) in [
+            (401, "list pods", Some("the kubeconfig's credentials")),
+            (403, "secrets", Some("releases are kept in Secrets")),
+            (403, "Pod a", Some("the account of the target lacks that right")),
+            (404, "Pod a", None),
+        ] {
+            let rejection = Rejection { code, reason: "Forbidden".into(), ..Rejection::default() };
+            let error = ClusterError::rejected("apply", what, rejection);
+            let help = miette::Diagnostic::help(&error).map(|help| help.to_string());
+            let fits = |help: &String| expected.is_some_and(|start| help.starts_with(start));
+            assert_eq!(help.as_ref().is_some_and(fits), expected.is_some(), "{help:?}");
+        }
     }
 
     #[test]

@@ -142,11 +142,7 @@ impl Watch {
                 if rejection.code == 410 {
                     return Ok(Some(WatchEvent::Expired));
                 }
-                return Err(ClusterError::Rejected {
-                    verb: "watch",
-                    what: self.resource.plural.to_string(),
-                    rejection: Box::new(rejection),
-                });
+                return Err(ClusterError::rejected("watch", &self.resource.plural, rejection));
             }
             _ => None,
         })
