@@ -124,6 +124,7 @@ fn run(request: &Request<'_>, sources: &Sources) -> Result<Release, Failed> {
         let text = format!("{} charts are not installable", chart.metadata.kind);
         return Err(Diagnostic::error("wharf::package::chart", text).into());
     }
+    let deprecated = chart.metadata.deprecated;
     let missing = chart::missing(&chart);
     if !missing.is_empty() {
         return Err(Diagnostic::error(
@@ -142,6 +143,9 @@ fn run(request: &Request<'_>, sources: &Sources) -> Result<Release, Failed> {
     chart::settle(&mut chart, &user, &mut warnings)
         .map_err(|text| invalid(format!("chart dependencies processing failed: {text}")))?;
     warnings.clear();
+    if deprecated {
+        warnings.push("this chart is deprecated".to_owned());
+    }
     let values = coalesce::coalesce(&chart, &user, &mut warnings).map_err(invalid)?;
     let written = origin::Written::new(&chart, request.values);
     if !request.skip_schemas {

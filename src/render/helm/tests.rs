@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::path::SafePath;
+use std::fmt::Write as _;
 
 const CHART: &str = "apiVersion: v2\nname: shop\nversion: 1.0.0\n";
 
@@ -39,7 +40,7 @@ fn told(faults: &Diagnostics, sources: &Sources) -> String {
     let mut told = format!("{} {text}", fault.code);
     for label in &fault.labels {
         let place = sources.place(label.span).expect("a place");
-        told.push_str(&format!(" | {place}"));
+        let _ = write!(told, " | {place}");
     }
     told
 }
