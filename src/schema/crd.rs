@@ -1,7 +1,9 @@
 //! Structural schemas of `CustomResourceDefinition`s, compiled to types.
 //!
-//! Only CEL rules (`x-kubernetes-validations`) are left to the API server.
+//! Rules in CEL (`x-kubernetes-validations`) are compiled with them; who validates a package leaves
+//! them to the API server.
 
+use super::cel;
 use super::model::{
     Bound, Checks, Condition, Fields, Kind, ListKind, Property, Range, Rules, Shape, Type,
 };
@@ -12,6 +14,19 @@ use crate::yaml::{FieldPath, Node, Str};
 use regex::Regex;
 
 const CODE: &str = "wharf::schema::bad_crd";
+
+const API_VERSION: &str = "APIVersion defines the versioned schema of this representation of an \
+    object. Servers should convert recognized schemas to the latest internal value, and may reject \
+    unrecognized values. More info: \
+    https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources";
+
+const KIND: &str = "Kind is a string value representing the REST resource this object represents. \
+    Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In \
+    CamelCase. More info: \
+    https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
+
+const METADATA: &str = "Standard object's metadata. More info: \
+    https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
 
 /// Schemas nested deeper than this are refused; an API server's own limit is far below.
 const DEPTH: usize = 200;
@@ -176,12 +191,17 @@ impl Compiler<'_> {
         }
         let Shape::Object(fields) = &mut ty.shape else { return };
         fields.embedded = true;
-        let text = || Type { shape: Shape::String, rules: None };
+        let described = |shape: Shape, text: &str| {
+            let rules = Rules { description: Some(text.into()), ..Rules::default() };
+            Type { shape, rules: Some(Box::new(rules)) }
+        };
         let mut properties: Vec<Property> = std::mem::take(&mut fields.properties).into_vec();
         properties.retain(|p| !matches!(p.key.as_str(), "apiVersion" | "kind" | "metadata"));
-        for (key, ty) in
-            [("apiVersion", text()), ("kind", text()), ("metadata", self.schemas.metadata())]
-        {
+        for (key, ty) in [
+            ("apiVersion", described(Shape::String, API_VERSION)),
+            ("kind", described(Shape::String, KIND)),
+            ("metadata", described(self.schemas.metadata().shape, METADATA)),
+        ] {
             let required = required && key != "metadata";
             properties.push(Property { key: key.into(), required, ty });
         }
@@ -195,7 +215,19 @@ impl Compiler<'_> {
             "map" => Some(ListKind::Map),
             _ => None,
         });
+        let entries = schema.items_at(&["x-kubernetes-validations"]).iter().enumerate();
+        let validations = entries.filter_map(|(index, entry)| match cel::Rule::compile(entry) {
+            Ok(rule) => Some(rule),
+            Err(why) => {
+                let what = format!("has a rule in CEL ({index}) that cannot be read: {why}");
+                self.fault(entry.span, &what);
+                None
+            }
+        });
+        let validations = validations.collect();
         Rules {
+            validations,
+            description: schema.str_at(&["description"]).map(Str::from),
             format: schema.str_at(&["format"]).map(Str::from),
             enumeration: schema.items_at(&["enum"]).to_vec(),
             default: schema.get("default").cloned(),

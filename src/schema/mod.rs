@@ -6,6 +6,8 @@
 //!
 //! Nothing here knows what an object means: rules across fields live in `policy`.
 
+mod breach;
+mod cel;
 mod checks;
 mod crd;
 mod embedded;
@@ -14,9 +16,12 @@ mod model;
 pub mod openapi;
 mod place;
 mod registry;
+pub mod structural;
 mod unknown;
 mod validate;
 
+pub use breach::{Breach, Reason, breaches};
+pub use cel::fault as rule_fault;
 pub use model::{Kind, ListType, Property, Type};
 pub use registry::Schemas;
 pub use validate::validate;

@@ -120,6 +120,10 @@ pub(super) struct Rules {
     pub(super) retain_keys: bool,
     pub(super) atomic_map: bool,
     pub(super) checks: Option<Box<Checks>>,
+    /// Of custom kinds; those of built-in kinds are kept apart.
+    pub(super) description: Option<Str>,
+    /// Rules in CEL.
+    pub(super) validations: Box<[super::cel::Rule]>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

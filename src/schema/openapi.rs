@@ -483,6 +483,9 @@ fn rules_of(out: &mut String, rules: &Rules) {
         let _ = write!(out, r#""{key}":{value}"#);
     };
     let text = |text: &str| serde_json::to_string(text).expect("a text can always be written");
+    if let Some(description) = &rules.description {
+        field("description", &text(description));
+    }
     if let Some(format) = &rules.format {
         field("format", &text(format));
     }

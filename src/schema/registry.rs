@@ -93,6 +93,17 @@ impl Schemas {
         Type { shape: Shape::Reference(definition), rules: None }
     }
 
+    /// The type of a custom kind, to keep.
+    #[must_use]
+    pub fn shared(&self, api_version: &str, kind: &str) -> Option<Arc<Type>> {
+        self.custom.get(api_version)?.get(kind).cloned()
+    }
+
+    /// Adds a custom kind whose type is known already.
+    pub fn adopt(&mut self, api_version: &str, kind: &str, ty: Arc<Type>) {
+        self.custom.entry(api_version.into()).or_default().insert(kind.into(), ty);
+    }
+
     /// Adds the type of a custom kind.
     pub(super) fn insert(&mut self, api_version: Str, kind: Str, ty: Type) {
         self.custom.entry(api_version).or_default().insert(kind, Arc::new(ty));

@@ -1,6 +1,7 @@
 //! The agent's API without a node: real HTTPS, kubectl, restarts, recorded scenarios.
 
 mod conformance;
+mod custom;
 mod objects;
 
 use crate::prerequisites::has;

@@ -1,5 +1,6 @@
 //! Request bodies: read with a limit and a deadline, then parsed as JSON or YAML.
 
+use super::custom;
 use super::kind::Kind;
 use super::protobuf;
 use super::status::Status;
@@ -25,7 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const MEDIA: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
 /// The media type of Kubernetes' protobuf.
-const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+pub(crate) const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 /// Reads a body. One that is too large is read on for a while, so that a client which first sends
 /// and then listens gets its answer.
@@ -70,7 +71,14 @@ pub(crate) struct Parsed {
 
 /// Parses the body of a create or update.
 pub(crate) fn parse(kind: &Kind, headers: &HeaderMap, body: &[u8]) -> Result<Parsed, Status> {
-    parse_as(&kind.api_version(), kind.kind, headers, body)
+    if !custom::is_readable(kind, headers) {
+        return Err(Status::unsupported_media("application/json, application/yaml"));
+    }
+    let parsed = parse_as(&kind.api_version(), &kind.kind, headers, body)?;
+    if kind.definition.is_some() {
+        custom::require_head(kind, &parsed.node, body)?;
+    }
+    Ok(parsed)
 }
 
 /// Parses a body that holds an object of a kind.

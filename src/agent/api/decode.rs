@@ -274,6 +274,7 @@ fn null_field(key: &str) -> Option<Node> {
 /// True for a value that Go leaves out when it encodes an optional field.
 fn is_absent(key: &str, value: &Node, ty: &Type) -> bool {
     match &value.value {
+        _ if ty.kind() == Shape::Any => false,
         Value::String(text) => text.is_empty() && !EMPTY_MEANS_SOMETHING.contains(&key),
         Value::Bool(false) => ZERO_IS_ABSENT.contains(&key),
         Value::Number(number) => number.as_i64() == Some(0) && ZERO_IS_ABSENT.contains(&key),

@@ -154,26 +154,26 @@ fn served<'a>(
 
 fn resource(kind: &Kind) -> Node {
     let mut map = Map::new();
-    map.insert("name", kind.plural);
-    map.insert("singularName", kind.singular);
+    map.insert("name", &*kind.plural);
+    map.insert("singularName", &*kind.singular);
     map.insert("namespaced", kind.namespaced);
-    map.insert("kind", kind.kind);
+    map.insert("kind", &*kind.kind);
     map.insert("verbs", texts(&kind.verbs()));
     if !kind.short.is_empty() {
-        map.insert("shortNames", texts(kind.short));
+        map.insert("shortNames", texts(&kind.short));
     }
     if !kind.categories.is_empty() {
-        map.insert("categories", texts(kind.categories));
+        map.insert("categories", texts(&kind.categories));
     }
     map.into()
 }
 
-type Sub = (&'static str, Option<(&'static str, &'static str)>, &'static str, Vec<&'static str>);
+type Sub<'a> = (&'static str, Option<(&'static str, &'static str)>, &'a str, Vec<&'static str>);
 
 /// What lies below the objects of a kind, in the order of names.
-fn subresources(kind: &Kind) -> Vec<Sub> {
+fn subresources(kind: &Kind) -> Vec<Sub<'_>> {
     let write = || vec!["get", "patch", "update"];
-    let mut all: Vec<Sub> = kind
+    let mut all: Vec<Sub<'_>> = kind
         .subresources
         .iter()
         .map(|sub| (sub.name, sub.group_version, sub.kind, sub.verbs.to_vec()))
@@ -182,14 +182,14 @@ fn subresources(kind: &Kind) -> Vec<Sub> {
         all.push(("scale", Some(("autoscaling", "v1")), "Scale", write()));
     }
     if kind.status {
-        all.push(("status", None, kind.kind, write()));
+        all.push(("status", None, &kind.kind, write()));
     }
     all.sort_by_key(|(name, ..)| *name);
     all
 }
 
-fn texts(list: &[&str]) -> Node {
-    list.iter().map(|&text| Node::from(text)).collect::<Vec<_>>().into()
+fn texts(list: &[impl AsRef<str>]) -> Node {
+    list.iter().map(|text| Node::from(text.as_ref())).collect::<Vec<_>>().into()
 }
 
 /// The aggregated form.
@@ -236,16 +236,16 @@ fn aggregate(kind: &Kind) -> Node {
         Node::from(json!({"group": group, "version": version, "kind": name}))
     };
     let mut map = Map::new();
-    map.insert("resource", kind.plural);
-    map.insert("responseKind", response(None, kind.kind));
+    map.insert("resource", &*kind.plural);
+    map.insert("responseKind", response(None, &kind.kind));
     map.insert("scope", if kind.namespaced { "Namespaced" } else { "Cluster" });
-    map.insert("singularResource", kind.singular);
+    map.insert("singularResource", &*kind.singular);
     map.insert("verbs", texts(&kind.verbs()));
     if !kind.short.is_empty() {
-        map.insert("shortNames", texts(kind.short));
+        map.insert("shortNames", texts(&kind.short));
     }
     if !kind.categories.is_empty() {
-        map.insert("categories", texts(kind.categories));
+        map.insert("categories", texts(&kind.categories));
     }
     let below: Vec<Node> = subresources(kind)
         .into_iter()
@@ -264,14 +264,14 @@ fn aggregate(kind: &Kind) -> Node {
 }
 
 /// What the OpenAPI documents describe.
-pub(crate) fn described(kinds: &Kinds) -> Vec<openapi::Resource<'static>> {
+pub(crate) fn described(kinds: &Kinds) -> Vec<openapi::Resource<'_>> {
     kinds
         .iter()
         .map(|kind| openapi::Resource {
-            group: kind.group,
-            version: kind.version,
-            kind: kind.kind,
-            plural: kind.plural,
+            group: &kind.group,
+            version: &kind.version,
+            kind: &kind.kind,
+            plural: &kind.plural,
             namespaced: kind.namespaced,
             subresources: match (kind.status, kind.scale) {
                 (true, true) => &["scale", "status"],

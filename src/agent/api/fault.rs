@@ -1,6 +1,7 @@
 //! Faults of fields, worded as k8s.io/apimachinery `pkg/util/validation/field` words them.
 
 use super::status::Cause;
+use crate::schema::{Breach, Reason};
 use crate::yaml::{Node, json};
 
 /// All faults of one object, in the order in which they were found.
@@ -79,6 +80,39 @@ impl Faults {
         let list: Vec<String> = supported.iter().map(|text| format!("{text:?}")).collect();
         let message = format!("Unsupported value: {value}: supported values: {}", list.join(", "));
         self.push("FieldValueNotSupported", field, message);
+    }
+
+    /// What a schema has against a value.
+    pub(crate) fn breach(&mut self, breach: &Breach) {
+        let (field, rule) = (breach.field.clone(), breach.rule.as_str());
+        let value = breach.value.as_ref().map(json::to_string);
+        let shown = value.as_ref().map(|value| format!("{value}: ")).unwrap_or_default();
+        let value = value.unwrap_or_default();
+        match breach.reason {
+            Reason::Invalid => {
+                self.push("FieldValueInvalid", field, format!("Invalid value: {shown}{rule}"));
+            }
+            Reason::Type => {
+                self.push("FieldValueTypeInvalid", field, format!("Invalid value: {shown}{rule}"));
+            }
+            Reason::Required => self.required(field, rule),
+            Reason::Forbidden => self.forbidden(field, rule),
+            Reason::NotSupported => {
+                let message = format!("Unsupported value: {shown}supported values: {rule}");
+                self.push("FieldValueNotSupported", field, message);
+            }
+            Reason::Duplicate => {
+                self.push("FieldValueDuplicate", field, format!("Duplicate value: {value}"));
+            }
+            Reason::TooLong => {
+                let message = format!("Too long: may not be more than {rule} bytes");
+                self.push("FieldValueTooLong", field, message);
+            }
+            Reason::TooMany => {
+                let message = format!("Too many: {value}: must have at most {rule} items");
+                self.push("FieldValueTooMany", field, message);
+            }
+        }
     }
 
     /// All of them in one text, each once.

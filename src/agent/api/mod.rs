@@ -14,9 +14,12 @@
 mod admission;
 mod auth;
 mod body;
+mod custom;
 mod decode;
+mod definition;
 mod discovery;
 mod fault;
+mod json_path;
 mod kind;
 pub mod kubeconfig;
 mod log;
@@ -91,8 +94,11 @@ impl Api {
     }
 
     /// The type of a kind's objects.
-    fn schema(&self, kind: &Kind) -> &Type {
-        self.schemas.kind(&kind.api_version(), kind.kind).unwrap_or_else(|| Schemas::any())
+    fn schema<'a>(&'a self, kind: &'a Kind) -> &'a Type {
+        if let Some(definition) = &kind.definition {
+            return &definition.ty;
+        }
+        self.schemas.kind(&kind.api_version(), &kind.kind).unwrap_or_else(|| Schemas::any())
     }
 
     /// Records who owns the fields of `after`.

@@ -28,8 +28,8 @@ pub(super) async fn ensure(api: &Api, port: u16) -> Result<(), StoreError> {
             continue;
         }
         let mut object = Node::map();
-        object.set("kind", kind.kind);
-        object.set("apiVersion", kind.version);
+        object.set("kind", &*kind.kind);
+        object.set("apiVersion", &*kind.version);
         object.set_at(&["metadata", "name"], *name);
         metadata::prepare_create(&mut object, api.now(), false);
         (kind.rules.create)(&mut object);
@@ -111,7 +111,7 @@ async fn empty(api: &Api, name: &str) -> Result<bool, StoreError> {
     for resource in api.store.resources() {
         let namespaced = kinds.by_resource(&resource).is_none_or(|kind| kind.namespaced);
         if namespaced {
-            left += clear(api, &resource, name).await?;
+            left += clear(api, &resource, Some(name)).await?;
         }
     }
     if left > 0 {
@@ -135,11 +135,15 @@ async fn empty(api: &Api, name: &str) -> Result<bool, StoreError> {
     }
 }
 
-/// Deletes or marks the objects of a resource; the number of those that wait for a finalizer or a
-/// node.
-async fn clear(api: &Api, resource: &Resource, namespace: &str) -> Result<usize, StoreError> {
+/// Deletes or marks the objects of a resource, in all namespaces or in one; the number of those
+/// that wait for a finalizer or a node.
+pub(super) async fn clear(
+    api: &Api,
+    resource: &Resource,
+    namespace: Option<&str>,
+) -> Result<usize, StoreError> {
     let store: &Store = &api.store;
-    let (objects, _) = store.list(resource, Some(namespace));
+    let (objects, _) = store.list(resource, namespace);
     let mut left = 0;
     for stored in objects {
         let object = &stored.object;

@@ -20,9 +20,9 @@ pub(crate) enum Route {
     /// `/apis`
     Groups,
     /// `/apis/{group}`
-    Group(&'static str),
+    Group(String),
     /// `/api/v1`, `/apis/{group}/{version}`
-    GroupVersion(&'static str, &'static str),
+    GroupVersion(String, String),
     /// `/openapi/v2`
     OpenApiV2,
     /// `/openapi/v3`
@@ -67,7 +67,7 @@ impl Target {
         let inside = kind.group.is_empty() && kind.kind == "Namespace";
         let name = self.name.clone().unwrap_or_default();
         let namespace = if inside { &name } else { &self.namespace };
-        Action::resource(verb, kind.group, &resource, namespace).named(name.clone())
+        Action::resource(verb, &kind.group, &resource, namespace).named(name.clone())
     }
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn route(path: &str, kinds: &Kinds) -> Route {
         ["healthz" | "livez" | "readyz", ..] => Route::Health,
         ["version"] => Route::Version,
         ["api"] => Route::Core,
-        ["api", "v1"] => Route::GroupVersion("", "v1"),
+        ["api", "v1"] => Route::GroupVersion(String::new(), "v1".into()),
         ["api", "v1", rest @ ..] => resource(kinds, "", "v1", rest),
         ["api", ..] => Route::NoResource,
         ["apis"] => Route::Groups,
@@ -91,20 +91,30 @@ pub(crate) fn route(path: &str, kinds: &Kinds) -> Route {
             else {
                 return Route::Nothing;
             };
-            let Some((version, rest)) = rest.split_first() else { return Route::Group(group) };
+            let Some((version, rest)) = rest.split_first() else {
+                return Route::Group(group.to_owned());
+            };
             let Some(version) = versions.into_iter().find(|known| known == version) else {
-                return Route::NoResource;
+                return nothing_in(kinds, group);
             };
             if rest.is_empty() {
-                return Route::GroupVersion(group, version);
+                return Route::GroupVersion(group.to_owned(), version.to_owned());
             }
-            resource(kinds, group, version, rest)
+            match resource(kinds, group, version, rest) {
+                Route::NoResource => nothing_in(kinds, group),
+                route => route,
+            }
         }
         ["openapi", "v2"] => Route::OpenApiV2,
         ["openapi", "v3"] => Route::OpenApiIndex,
         ["openapi", "v3", rest @ ..] => Route::OpenApi(rest.join("/")),
         _ => Route::Nothing,
     }
+}
+
+/// What is not there, in a group that is.
+fn nothing_in(kinds: &Kinds, group: &str) -> Route {
+    if kinds.is_custom(group) { Route::Nothing } else { Route::NoResource }
 }
 
 fn resource(kinds: &Kinds, group: &str, version: &str, parts: &[&str]) -> Route {
@@ -149,10 +159,11 @@ fn resource(kinds: &Kinds, group: &str, version: &str, parts: &[&str]) -> Route 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::Schemas;
 
     #[test]
     fn paths_lead_to_objects() {
-        let check = |path: &str| match route(path, &Kinds::built_in()) {
+        let check = |path: &str| match route(path, &Kinds::built_in(Schemas::latest())) {
             Route::Resource(target) => format!(
                 "{} {} {} {}",
                 target.kind.plural,

@@ -27,7 +27,7 @@ impl Selection {
         for term in &fields.terms {
             let field = term.field.as_str();
             let common = field == "metadata.name" || field == "metadata.namespace";
-            if common || kind.selectable.contains(&field) {
+            if common || kind.selectable.iter().any(|known| known == field) {
                 continue;
             }
             // kinds with fields of their own word it differently, as in Kubernetes

@@ -12,7 +12,7 @@ use super::respond::{self, Reply};
 use super::route::{Route, route};
 use super::status::Status;
 use super::verb::{self, Request};
-use super::{Api, NodeStreams, discovery, kubeconfig, namespace, quota};
+use super::{Api, NodeStreams, definition, discovery, kubeconfig, namespace, quota};
 use crate::agent::runtime::Subnet;
 use crate::agent::store::{Store, StoreError};
 use crate::base::clock::Clock;
@@ -144,12 +144,13 @@ impl Server {
         }
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
+        let schemas = Schemas::kubernetes("1.36").unwrap_or_else(Schemas::latest);
         let api = Arc::new(Api {
             store,
             clock,
-            schemas: Schemas::kubernetes("1.36").unwrap_or_else(Schemas::latest),
+            schemas: schemas.clone(),
             authenticator: Authenticator::new(&pki.token, pki.tokens),
-            kinds: RwLock::new(Arc::new(Kinds::built_in())),
+            kinds: RwLock::new(Arc::new(Kinds::built_in(schemas))),
             streams,
             stop: stop.clone(),
             services: tokio::sync::Mutex::new(config.services),
@@ -160,6 +161,8 @@ impl Server {
             bootstrap::ensure(&api).await
         };
         prepared.await.map_err(ServerError::Prepare)?;
+        definition::load(&api);
+        tasks.spawn(definition::run(Arc::clone(&api)));
         tasks.spawn(namespace::run(Arc::clone(&api)));
         tasks.spawn(quota::run(Arc::clone(&api)));
         tasks.spawn(accept(listener, acceptor, api, address, tasks.clone()));
@@ -340,15 +343,15 @@ async fn serve(
     let reply = match route {
         Route::Core => discovery::core(&kinds, &parts.headers, &reachable(address).to_string()),
         Route::Groups => discovery::groups(&kinds, &parts.headers),
-        Route::Group(group) => discovery::one_group(&kinds, group),
-        Route::GroupVersion(group, version) => discovery::resources(&kinds, group, version),
+        Route::Group(group) => discovery::one_group(&kinds, &group),
+        Route::GroupVersion(group, version) => discovery::resources(&kinds, &group, &version),
         Route::OpenApiIndex => {
-            let index = openapi::index(&api.schemas, &discovery::described(&kinds));
+            let index = openapi::index(&kinds.schemas, &discovery::described(&kinds));
             respond::bytes(StatusCode::OK, "application/json", index)
         }
         // what is asked for in this form is described in the third version
         Route::OpenApiV2 => respond::bytes(StatusCode::OK, OPENAPI_V2, EMPTY_OPENAPI_V2),
-        Route::OpenApi(path) => document(&api, &kinds, &path),
+        Route::OpenApi(path) => document(&kinds, &path),
         Route::Root => respond::json(StatusCode::OK, &discovery::paths(&kinds)),
         Route::NoResource => respond::status(&Status::no_resource()),
         _ => nothing(),
@@ -360,13 +363,13 @@ fn nothing() -> Reply {
     respond::text(StatusCode::NOT_FOUND, "404 page not found\n")
 }
 
-fn document(api: &Api, kinds: &Kinds, path: &str) -> Reply {
+fn document(kinds: &Kinds, path: &str) -> Reply {
     let (group, version) = match path.split('/').collect::<Vec<_>>().as_slice() {
         ["api", version] => (String::new(), (*version).to_owned()),
         ["apis", group, version] => ((*group).to_owned(), (*version).to_owned()),
         _ => return nothing(),
     };
-    match openapi::document(&api.schemas, &discovery::described(kinds), &group, &version) {
+    match openapi::document(&kinds.schemas, &discovery::described(kinds), &group, &version) {
         Some(document) => respond::bytes(StatusCode::OK, "application/json", document),
         None => nothing(),
     }

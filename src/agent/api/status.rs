@@ -6,7 +6,7 @@ use super::fault::Faults;
 use super::kind::Kind;
 use crate::agent::store::StoreError;
 use crate::yaml::{Map, Node};
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 /// Why a request was not served.
 #[derive(Clone, Debug)]
@@ -64,6 +64,14 @@ impl Status {
         Status::new(StatusCode::INTERNAL_SERVER_ERROR, "", message)
     }
 
+    /// A fault of the server, or of what it was given to work with.
+    pub(crate) fn internal_error(why: &str) -> Status {
+        let message = format!("Internal error occurred: {why}");
+        let cause = Cause { reason: String::new(), message: why.into(), field: String::new() };
+        Status::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)
+            .with(Details { causes: vec![cause], ..Details::default() })
+    }
+
     pub(crate) fn unauthorized() -> Status {
         Status::new(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized")
     }
@@ -78,6 +86,19 @@ impl Status {
         let message = "the server does not allow this method on the requested resource";
         Status::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
             .with(Details::default())
+    }
+
+    /// A method that a path of a custom kind does not have.
+    pub(crate) fn unsupported_method(kind: &Kind, method: &Method) -> Status {
+        let verb = match *method {
+            Method::POST => "create",
+            Method::PUT => "update",
+            ref other => &other.as_str().to_ascii_lowercase(),
+        };
+        let message =
+            format!("{verb} is not supported on resources of kind \"{}\"", kind.resource());
+        Status::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
+            .with(Details::resource(kind, ""))
     }
 
     pub(crate) fn not_found(kind: &Kind, name: &str) -> Status {
@@ -109,7 +130,7 @@ impl Status {
         let what = kind.qualified_kind();
         let message = format!("Operation cannot be fulfilled on {what} {name:?}: {why}");
         let mut details = Details::resource(kind, name);
-        details.kind = kind.kind.into();
+        details.kind = kind.kind.to_string();
         Status::new(StatusCode::CONFLICT, "Conflict", message).with(details)
     }
 
@@ -138,7 +159,7 @@ impl Status {
     }
 
     pub(crate) fn invalid(kind: &Kind, name: &str, faults: &Faults) -> Status {
-        Status::invalid_as(kind.group, kind.kind, name, faults)
+        Status::invalid_as(&kind.group, &kind.kind, name, faults)
     }
 
     /// Invalid options, or anything that has no [`Kind`] of its own.
@@ -252,8 +273,8 @@ impl Details {
     fn resource(kind: &Kind, name: &str) -> Details {
         Details {
             name: name.into(),
-            group: kind.group.into(),
-            kind: kind.plural.into(),
+            group: kind.group.to_string(),
+            kind: kind.plural.to_string(),
             ..Details::default()
         }
     }

@@ -37,6 +37,9 @@ enum Task {
 /// How long a step that could not be written waits before it is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// The resource of definitions of others.
+const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
+
 /// How often old events are looked for.
 const EXPIRY: Duration = Duration::from_secs(300);
 
@@ -45,9 +48,12 @@ const EXPIRY: Duration = Duration::from_secs(300);
 pub struct Runner {
     store: Store,
     clock: Arc<dyn Clock>,
+    /// What is always watched.
     resources: Vec<Resource>,
     /// The certificate of the API's authority, as PEM.
     authority: String,
+    /// What is watched besides: resources that were defined.
+    custom: Vec<Resource>,
     index: Index,
     queue: VecDeque<Task>,
     queued: HashSet<Task>,
@@ -69,6 +75,7 @@ impl Runner {
             clock,
             resources,
             authority,
+            custom: Vec::new(),
             index: Index::default(),
             queue: VecDeque::new(),
             queued: HashSet::new(),
@@ -110,7 +117,8 @@ impl Runner {
     fn start(&mut self) -> Vec<Watch> {
         self.index = Index::default();
         let mut watches = Vec::new();
-        for resource in self.resources.clone() {
+        self.custom = self.defined();
+        for resource in self.resources.iter().chain(&self.custom).cloned().collect::<Vec<_>>() {
             loop {
                 let (objects, revision) = self.store.list(&resource, None);
                 let Ok(watch) = self.store.watch(&resource, None, revision) else { continue };
@@ -127,9 +135,22 @@ impl Runner {
         watches
     }
 
-    /// Takes in all changes so far. False when a watch has lost some.
+    /// The resources of all definitions, whose objects may own and be owned as well.
+    fn defined(&self) -> Vec<Resource> {
+        let (definitions, _) = self.store.list(&DEFINITIONS.into(), None);
+        let resource = |stored: &Arc<Stored>| {
+            let plural = stored.object.str_at(&["status", "acceptedNames", "plural"])?;
+            let group = stored.object.str_at(&["spec", "group"])?;
+            (!plural.is_empty()).then(|| Resource::of(plural, group))
+        };
+        definitions.iter().filter_map(resource).collect()
+    }
+
+    /// Takes in all changes so far. False when a watch has lost some, or other resources are to be
+    /// watched.
     fn drain(&mut self, watches: &mut [Watch]) -> bool {
         let mut strangers = Vec::new();
+        let mut redefined = false;
         for watch in watches {
             loop {
                 match watch.try_next() {
@@ -144,6 +165,7 @@ impl Runner {
                                 strangers.push(Arc::clone(&event.object));
                             }
                         }
+                        redefined |= event.object.key.resource.as_str() == DEFINITIONS;
                         self.concerned(&event.object, event.change);
                         self.services_concerned(&event.object);
                         if let Some(previous) = &event.previous {
@@ -154,6 +176,9 @@ impl Runner {
                     Err(_) => return false,
                 }
             }
+        }
+        if redefined && self.defined() != self.custom {
+            return false;
         }
         // an owner may have come with a later watch than its dependent: asked when all are in
         for stored in strangers {

@@ -8,6 +8,7 @@
 //! change its `strategy.go`, rules and their texts its `validation.go`.
 
 mod config_map;
+pub(crate) mod definition;
 mod endpoints;
 mod event;
 mod lease;
@@ -27,6 +28,7 @@ use super::fault::Faults;
 use crate::yaml::Node;
 
 pub(crate) use config_map::{CONFIG_MAP, SECRET};
+pub(crate) use definition::DEFINITION;
 pub(crate) use endpoints::{ENDPOINT_SLICE, ENDPOINTS};
 pub(crate) use event::EVENT;
 pub(crate) use lease::LEASE;

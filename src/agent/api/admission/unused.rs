@@ -61,12 +61,20 @@ const SERVICE: &[(&str, When, &str)] = &[
     ),
 ];
 
+/// Fields of a definition's spec.
+const DEFINITION: &[(&str, When, &str)] = &[(
+    "conversion.strategy",
+    When::Is("Webhook"),
+    "no webhook is called; versions differ in their apiVersion alone",
+)];
+
 /// The warnings that an object of a kind gives.
 pub(crate) fn warnings(kind: &str, object: &Node) -> Vec<String> {
     let (fields, path): (_, &[&str]) = match kind {
         "Pod" => (POD, &["spec"]),
         "Deployment" | "ReplicaSet" => (POD, &["spec", "template", "spec"]),
         "Service" => (SERVICE, &["spec"]),
+        "CustomResourceDefinition" => (DEFINITION, &["spec"]),
         _ => return Vec::new(),
     };
     let Some(spec) = object.at(path) else { return Vec::new() };

@@ -21,9 +21,9 @@ pub(crate) fn check(request: &Request, object: &Node) -> Result<(), Status> {
         let rules = authorize::role_rules(&api.store, object, namespace);
         (rules, "bind", if cluster { "clusterroles" } else { "roles" }, role)
     } else {
-        (object.items_at(&["rules"]).to_vec(), "escalate", kind.plural, name)
+        (object.items_at(&["rules"]).to_vec(), "escalate", &*kind.plural, name)
     };
-    let explicit = Action::resource(verb, kind.group, resource, namespace).named(subject.into());
+    let explicit = Action::resource(verb, &kind.group, resource, namespace).named(subject.into());
     if authorize::allows(api, user, &explicit) {
         return Ok(());
     }

@@ -216,6 +216,22 @@ pub(super) static KINDS: &[Facts] = &[
         ..PLAIN
     },
     Facts {
+        group: "apiextensions.k8s.io",
+        kind: "CustomResourceDefinition",
+        plural: "customresourcedefinitions",
+        singular: "customresourcedefinition",
+        short: &["crd", "crds"],
+        categories: &["api-extensions"],
+        namespaced: false,
+        status: true,
+        generation: true,
+        update_needs_version: true,
+        delete_returns_object: true,
+        rules: &rules::DEFINITION,
+        columns: &columns::DEFINITION,
+        ..PLAIN
+    },
+    Facts {
         group: "apps",
         kind: "Deployment",
         plural: "deployments",

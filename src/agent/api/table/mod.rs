@@ -4,6 +4,7 @@
 mod access;
 mod cell;
 mod core;
+mod custom;
 mod endpoints;
 mod pod;
 mod workload;
@@ -17,6 +18,7 @@ pub(crate) use access::{BINDING, RESOURCE_QUOTA, ROLE};
 pub(crate) use core::{
     CONFIG_MAP, EVENT, LEASE, NAMESPACE, NODE, PLAIN, SECRET, SERVICE, SERVICE_ACCOUNT,
 };
+pub(crate) use custom::{DEFINITION, text_of};
 pub(crate) use endpoints::{ENDPOINT_SLICE, ENDPOINTS};
 pub(crate) use pod::POD;
 pub(crate) use workload::{DEPLOYMENT, REPLICA_SET};
@@ -66,14 +68,14 @@ const NAME: Column = Column {
     priority: 0,
 };
 
-const AGE: Column = Column::text(
-    "Age",
-    "CreationTimestamp is a timestamp representing the server time when this object was created. \
+const AGE: Column = Column::text("Age", AGE_DESCRIPTION);
+
+/// What the creation time of an object is.
+pub(crate) const AGE_DESCRIPTION: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. \
      It is not guaranteed to be set in happens-before order across separate operations. Clients \
      may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the \
      system. Read-only. Null for lists. More info: \
-     https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata",
-);
+     https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
 
 /// What a row holds besides its cells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,7 +115,10 @@ pub(crate) fn table<'a>(
     table.set("kind", "Table");
     table.set("apiVersion", version);
     table.set("metadata", metadata);
-    let columns = kind.columns.columns.iter().map(column).collect::<Vec<Node>>();
+    let columns = match &kind.definition {
+        Some(definition) => custom::heads(definition),
+        None => kind.columns.columns.iter().map(column).collect(),
+    };
     table.set("columnDefinitions", if head { columns.into() } else { Node::NULL });
     let rows: Vec<Node> = objects.map(|object| row(kind, version, object, include, now)).collect();
     table.set("rows", rows);
@@ -132,7 +137,11 @@ fn column(column: &Column) -> Node {
 
 fn row(kind: &Kind, version: &str, object: &Node, include: Include, now: Timestamp) -> Node {
     let mut map = Map::new();
-    map.insert("cells", (kind.columns.cells)(object, now));
+    let cells = match &kind.definition {
+        Some(definition) => custom::cells(definition, object, now),
+        None => (kind.columns.cells)(object, now),
+    };
+    map.insert("cells", cells);
     let object = match include {
         Include::None => Node::NULL,
         Include::Object => object.clone(),

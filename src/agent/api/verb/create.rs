@@ -1,9 +1,11 @@
 //! POST: new objects.
 
 use super::Request;
+use crate::agent::api::Api;
 use crate::agent::api::admission::meta;
 use crate::agent::api::auth;
 use crate::agent::api::body::{self, Parsed};
+use crate::agent::api::custom;
 use crate::agent::api::decode;
 use crate::agent::api::fault::Faults;
 use crate::agent::api::kind::Kind;
@@ -51,11 +53,11 @@ pub(crate) fn decode(
 }
 
 /// Checks type and fields; the texts about unknown fields come back.
-pub(super) fn typed(request: &Request, mut node: Node) -> Result<(Node, Vec<String>), Status> {
+pub(super) fn typed(request: &Request, node: Node) -> Result<(Node, Vec<String>), Status> {
     let kind = request.kind();
     let api_version = kind.api_version();
     let unfit = |why: &str| {
-        let (version, kind) = (kind.version, kind.kind);
+        let (version, kind) = (&kind.version, &kind.kind);
         Status::bad_request(format!(
             "{kind} in version {version:?} cannot be handled as a {kind}: {why}"
         ))
@@ -68,6 +70,9 @@ pub(super) fn typed(request: &Request, mut node: Node) -> Result<(Node, Vec<Stri
              ({api_version})"
         )));
     }
+    if kind.definition.is_some() {
+        custom::require_kind(kind, &node)?;
+    }
     if !said_kind.is_empty() && said_kind != kind.kind {
         return Err(Status::bad_request(format!(
             "{said_kind} in version {:?} cannot be handled as a {}: the kind in the data does not \
@@ -75,19 +80,32 @@ pub(super) fn typed(request: &Request, mut node: Node) -> Result<(Node, Vec<Stri
             kind.version, kind.kind
         )));
     }
-    node.remove("apiVersion");
-    node.remove("kind");
-    let ty = request.api.schema(kind);
-    let (mut node, unknown) = decode::decode(kind.kind, node, ty).map_err(|why| unfit(&why))?;
-    node = headed(kind, node);
-    (kind.rules.default)(&mut node);
+    let (node, unknown) = complete(&request.api, kind, node).map_err(|why| unfit(&why))?;
     Ok((node, unknown.iter().map(|path| format!("unknown field {path:?}")).collect()))
 }
 
+/// Makes an object of a body that is of its kind: drops unknown fields, whose paths come back, and
+/// fills in defaults. The error is a sentence.
+pub(super) fn complete(
+    api: &Api,
+    kind: &Kind,
+    mut node: Node,
+) -> Result<(Node, Vec<String>), String> {
+    if let Some(definition) = &kind.definition {
+        return custom::decode(&api.schemas, kind, definition, node);
+    }
+    node.remove("apiVersion");
+    node.remove("kind");
+    let (node, unknown) = decode::decode(&kind.kind, node, api.schema(kind))?;
+    let mut node = headed(kind, node);
+    (kind.rules.default)(&mut node);
+    Ok((node, unknown))
+}
+
 /// Puts `kind`, `apiVersion` and `metadata` first.
-pub(super) fn headed(kind: &Kind, node: Node) -> Node {
+pub(crate) fn headed(kind: &Kind, node: Node) -> Node {
     let mut map = Map::new();
-    map.insert("kind", kind.kind);
+    map.insert("kind", &*kind.kind);
     map.insert("apiVersion", kind.api_version());
     map.insert("metadata", Node::map());
     if let crate::yaml::Value::Map(fields) = node.value {
@@ -171,10 +189,14 @@ pub(super) async fn store(
         let name = object.str_at(&["metadata", "name"]).unwrap_or_default().to_owned();
         namespace_accepts(request, &name)?;
         (kind.rules.create)(&mut object);
+        if kind.definition.is_some() && kind.status {
+            object.remove("status");
+        }
         let _held = request.api.allocate(kind, &mut object, None).await?;
         let mut faults = Faults::new();
         meta::validate(kind, &object, &mut faults);
         (kind.rules.validate)(&object, &mut faults);
+        custom::validate(kind, &object, None, "", &mut faults);
         if !faults.is_empty() {
             return Err(Status::invalid(kind, &name, &faults));
         }
@@ -190,6 +212,7 @@ pub(super) async fn store(
             return Ok(Arc::new(Stored { key, object, revision: 0 }));
         }
         meta::order(&mut object);
+        kind.kept(&mut object);
         match request.api.store.commit(vec![Op::Create { key, object }]).await {
             Ok(mut done) => return Ok(done.pop().expect("one operation gives one object")),
             Err(StoreError::Exists(_)) if generated && attempt < 8 => {}

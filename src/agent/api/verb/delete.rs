@@ -6,6 +6,7 @@
 use super::Request;
 use super::read::List;
 use crate::agent::api::body;
+use crate::agent::api::definition;
 use crate::agent::api::fault::Faults;
 use crate::agent::api::kind::Kind;
 use crate::agent::api::query::{dry_run, list_options};
@@ -120,6 +121,8 @@ pub(crate) async fn collection(request: &Request, body: Incoming) -> Result<Repl
     let namespace = (!request.namespace().is_empty()).then(|| request.namespace());
     let (mut items, version) = request.api.store.list(&kind.resource(), namespace);
     items.retain(|stored| selection.matches(&stored.object));
+    let items: Vec<Arc<Stored>> =
+        items.into_iter().map(|stored| super::update::seen(kind, stored)).collect();
     for stored in &items {
         let key = &stored.key;
         match remove(request, &key.namespace, &key.name, &options).await {
@@ -135,6 +138,7 @@ pub(crate) async fn collection(request: &Request, body: Incoming) -> Result<Repl
         api_version: kind.api_version(),
         metadata,
         items: &items,
+        told: kind.definition.is_some(),
     };
     Ok(respond::json(StatusCode::OK, &list))
 }
@@ -238,6 +242,12 @@ fn mark(kind: &Kind, object: &mut Node, options: &Options, now: jiff::Timestamp)
         if kind.generation {
             let generation = object.i64_at(&["metadata", "generation"]).unwrap_or(0);
             object.set_at(&["metadata", "generation"], generation + 1);
+        }
+        if kind.kind == "CustomResourceDefinition" {
+            let message = "CustomResourceDefinition marked for deletion; CustomResource deletion \
+                           will begin soon";
+            let going = ("Terminating", true, "InstanceDeletionPending", message);
+            definition::set_condition(object, going, now);
         }
         if kind.kind == "Namespace" {
             object.set_at(&["status", "phase"], "Terminating");

@@ -73,13 +73,15 @@ impl Request {
     /// Warnings about what of a written object the agent does not act on.
     pub(crate) fn unused(&self, object: &Node) -> Vec<String> {
         match self.target.subresource.as_str() {
-            "" | EPHEMERAL => admission::unused::warnings(self.kind().kind, object),
+            "" | EPHEMERAL => admission::unused::warnings(&self.kind().kind, object),
             _ => Vec::new(),
         }
     }
 
     /// Answers with an object, in the form that the client asked for.
     pub(crate) fn answer(&self, code: StatusCode, object: &Node) -> Result<Reply, Status> {
+        let shown = self.kind().shown(object);
+        let object = shown.as_ref().unwrap_or(object);
         let shaped = self.shape(object)?;
         let object = shaped.as_ref().unwrap_or(object);
         Ok(respond::node(code, self.accepted.encoding, object))
@@ -115,7 +117,9 @@ pub(crate) async fn serve(
 ) -> Result<Reply, Status> {
     let one = request.target.name.is_some();
     let sub = request.target.subresource.clone();
-    let mut warnings = Vec::new();
+    let definition = request.kind().definition.as_ref();
+    let mut warnings: Vec<String> =
+        definition.and_then(|definition| definition.warning.clone()).into_iter().collect();
     let mut reply = match (method.as_str(), one, sub.as_str()) {
         ("POST", false, _) if request.kind().review.is_some() => {
             review::answer(&request, body).await?
@@ -143,6 +147,9 @@ pub(crate) async fn serve(
         ("DELETE", true, "") => delete::one(&request, body).await?,
         ("DELETE", false, _) if request.kind().delete_collection => {
             delete::collection(&request, body).await?
+        }
+        _ if request.kind().definition.is_some() => {
+            return Err(Status::unsupported_method(request.kind(), method));
         }
         _ => return Err(Status::method_not_allowed()),
     };

@@ -3,7 +3,7 @@
 use super::Request;
 use super::{create, update};
 use crate::agent::api::body;
-use crate::agent::api::decode;
+use crate::agent::api::custom;
 use crate::agent::api::fault::Faults;
 use crate::agent::api::query::{FieldValidation, WriteOptions, write_options};
 use crate::agent::api::respond::Reply;
@@ -27,11 +27,13 @@ pub(super) enum Patch {
 
 impl Patch {
     pub(super) fn of(request: &Request) -> Result<Patch, Status> {
+        let is_custom = request.kind().definition.is_some();
         Ok(match body::media(&request.headers).as_str() {
             "application/json-patch+json" => Patch::Json,
             "application/merge-patch+json" => Patch::Merge,
-            "application/strategic-merge-patch+json" => Patch::Strategic,
+            "application/strategic-merge-patch+json" if !is_custom => Patch::Strategic,
             "application/apply-patch+yaml" => Patch::Apply,
+            _ if is_custom => return Err(custom::unsupported_patch()),
             _ => return Err(Status::unsupported_patch()),
         })
     }
@@ -140,22 +142,17 @@ pub(crate) async fn patch(
 /// Decodes the result of a patch.
 fn typed(
     request: &Request,
-    mut node: Node,
+    node: Node,
     patch: impl Fn() -> String,
 ) -> Result<(Node, Vec<String>), Status> {
     let kind = request.kind();
     let said = (node.str_at(&["apiVersion"]), node.str_at(&["kind"]));
-    if said != (Some(&kind.api_version()), Some(kind.kind)) {
+    if said != (Some(&kind.api_version()), Some(&*kind.kind)) {
         let why = "apiVersion and kind cannot be changed by a patch";
         return Err(unfit(&patch(), why));
     }
-    node.remove("apiVersion");
-    node.remove("kind");
-    let ty = request.api.schema(kind);
-    let (node, unknown) =
-        decode::decode(kind.kind, node, ty).map_err(|why| unfit(&patch(), &why))?;
-    let mut node = create::headed(kind, node);
-    (kind.rules.default)(&mut node);
+    let completed = create::complete(&request.api, kind, node);
+    let (node, unknown) = completed.map_err(|why| unfit(&patch(), &why))?;
     Ok((node, unknown.iter().map(|path| format!("unknown field {path:?}")).collect()))
 }
 
@@ -273,7 +270,7 @@ fn configuration(request: &Request, bytes: &[u8]) -> Result<Node, Status> {
     // JSON is YAML, and much faster to read
     let parsed = match body::json_value(bytes) {
         Ok(parsed) if parsed.strict.is_empty() => parsed,
-        _ => body::yaml(kind.kind, bytes).map_err(|status| {
+        _ => body::yaml(&kind.kind, bytes).map_err(|status| {
             Status::bad_request(format!("error decoding YAML: {}", status.message))
         })?,
     };
@@ -282,7 +279,7 @@ fn configuration(request: &Request, bytes: &[u8]) -> Result<Node, Status> {
         return Err(Status::bad_request("error decoding YAML: a mapping is expected"));
     }
     let (version, name) = (node.str_at(&["apiVersion"]), node.str_at(&["kind"]));
-    if (version, name) != (Some(&kind.api_version()), Some(kind.kind)) {
+    if (version, name) != (Some(&kind.api_version()), Some(&*kind.kind)) {
         let gvk = crate::object::Gvk::new(version.unwrap_or_default(), name.unwrap_or_default());
         return Err(Status::bad_request(format!(
             "invalid object type: {}/{}, Kind={}",

@@ -129,6 +129,7 @@ pub(crate) async fn list(request: &Request) -> Result<Reply, Status> {
         page.resume = Some(Token::text(version, &last.key));
         page.remaining = selection.is_everything().then_some(more);
     }
+    page.items = page.items.into_iter().map(|stored| super::update::seen(kind, stored)).collect();
     answer(request, &page)
 }
 
@@ -171,6 +172,7 @@ fn answer(request: &Request, page: &Page) -> Result<Reply, Status> {
                 api_version: kind.api_version(),
                 metadata: metadata(page),
                 items: &page.items,
+                told: kind.definition.is_some(),
             };
             if request.accepted.encoding == Encoding::Json {
                 return Ok(respond::json(StatusCode::OK, &list));
@@ -201,21 +203,27 @@ pub(super) struct List<'a> {
     pub(super) api_version: String,
     pub(super) metadata: Node,
     pub(super) items: &'a [Arc<Stored>],
+    /// Items say what they are, as custom objects do; built-in ones leave that to the list.
+    pub(super) told: bool,
 }
 
 impl Serialize for List<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Items<'a>(&'a [Arc<Stored>]);
+        struct Items<'a>(&'a [Arc<Stored>], bool);
         impl Serialize for Items<'_> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_seq(self.0.iter().map(|stored| Item(&stored.object)))
+                let items = self.0.iter();
+                if self.1 {
+                    return serializer.collect_seq(items.map(|stored| &stored.object));
+                }
+                serializer.collect_seq(items.map(|stored| Item(&stored.object)))
             }
         }
         let mut map = serializer.serialize_map(Some(4))?;
         map.serialize_entry("kind", &self.kind)?;
         map.serialize_entry("apiVersion", &self.api_version)?;
         map.serialize_entry("metadata", &self.metadata)?;
-        map.serialize_entry("items", &Items(self.items))?;
+        map.serialize_entry("items", &Items(self.items, self.told))?;
         map.end()
     }
 }

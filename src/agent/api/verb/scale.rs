@@ -1,10 +1,11 @@
-//! The `scale` of an object: `spec.replicas` alone, as `autoscaling/v1` `Scale`.
+//! The `scale` of an object: its number of replicas alone, as `autoscaling/v1` `Scale`.
 
 use super::Request;
 use super::patch::Patch;
 use super::update;
 use crate::agent::api::body;
 use crate::agent::api::fault::Faults;
+use crate::agent::api::kind::{Kind, ScalePaths};
 use crate::agent::api::query::{WriteOptions, write_options};
 use crate::agent::api::respond::{self, Reply};
 use crate::agent::api::status::Status;
@@ -19,14 +20,33 @@ pub(crate) fn get(request: &Request) -> Result<Reply, Status> {
     let kind = request.kind();
     let found = request.api.store.get(&kind.key(request.namespace(), request.name()));
     let stored = found.ok_or_else(|| Status::not_found(kind, request.name()))?;
-    Ok(answer(request, &stored.object))
+    answer(request, &stored.object)
 }
 
-fn answer(request: &Request, object: &Node) -> Reply {
-    respond::node(StatusCode::OK, request.accepted.encoding, &scale(object))
+fn answer(request: &Request, object: &Node) -> Result<Reply, Status> {
+    let kind = request.kind();
+    if let Some(paths) = custom_paths(kind)
+        && object.at(&keys(&paths.spec)).is_none()
+    {
+        let path = format!(".{}", paths.spec.join("."));
+        return Err(Status::internal_error(&format!(
+            "the spec replicas field {path:?} does not exist"
+        )));
+    }
+    let scale = scale(kind, object);
+    Ok(respond::node(StatusCode::OK, request.accepted.encoding, &scale))
 }
 
-fn scale(object: &Node) -> Node {
+/// Where a custom kind has its numbers.
+fn custom_paths(kind: &Kind) -> Option<&ScalePaths> {
+    kind.definition.as_ref()?.scale.as_ref()
+}
+
+fn keys(path: &[String]) -> Vec<&str> {
+    path.iter().map(String::as_str).collect()
+}
+
+fn scale(kind: &Kind, object: &Node) -> Node {
     let mut scale = Node::map();
     scale.set("kind", "Scale");
     scale.set("apiVersion", "autoscaling/v1");
@@ -36,6 +56,16 @@ fn scale(object: &Node) -> Node {
         }
     }
     scale.set("spec", Node::map());
+    if let Some(paths) = custom_paths(kind) {
+        let number = |path| object.i64_at(&keys(path)).unwrap_or(0);
+        scale.set_at(&["spec", "replicas"], number(&paths.spec));
+        scale.set_at(&["status", "replicas"], number(&paths.status));
+        let selector = paths.selector.as_ref().and_then(|path| object.str_at(&keys(path)));
+        if let Some(selector) = selector.filter(|text| !text.is_empty()) {
+            scale.set_at(&["status", "selector"], selector);
+        }
+        return scale;
+    }
     let wanted = object.i64_at(&["spec", "replicas"]).unwrap_or(0);
     if wanted != 0 {
         scale.set_at(&["spec", "replicas"], wanted);
@@ -52,7 +82,7 @@ fn scale(object: &Node) -> Node {
 pub(crate) async fn put(request: &Request, body: Incoming) -> Result<Reply, Status> {
     let options = write_options(&request.query, "Update", false)?;
     let bytes = body::read(&request.headers, body).await?;
-    let new = body::parse(request.kind(), &request.headers, &bytes)?.node;
+    let new = body::parse_as("autoscaling/v1", "Scale", &request.headers, &bytes)?.node;
     write(request, &options, |_| Ok(new.clone())).await
 }
 
@@ -66,7 +96,7 @@ pub(crate) async fn patch(request: &Request, body: Incoming) -> Result<Reply, St
     let bytes = body::read(&request.headers, body).await?;
     let document = patch.parse(&bytes)?;
     write(request, &options, |current| {
-        let mut node = scale(&current.object);
+        let mut node = scale(request.kind(), &current.object);
         patch.apply(&mut node, &document.node, None)?;
         Ok(node)
     })
@@ -104,11 +134,14 @@ async fn write(
                 return Err(Status::invalid_as("autoscaling", "Scale", request.name(), &faults));
             }
             let mut new = current.object.clone();
-            new.set_at(&["spec", "replicas"], replicas);
+            match custom_paths(kind) {
+                Some(paths) => new.set_at(&keys(&paths.spec), replicas),
+                None => new.set_at(&["spec", "replicas"], replicas),
+            }
             Ok(new)
         },
         |request, before, after| request.api.own(kind, Some(before), after, &manager, "scale"),
     )
     .await?;
-    Ok(answer(request, &stored.object))
+    answer(request, &stored.object)
 }

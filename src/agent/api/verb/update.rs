@@ -5,7 +5,9 @@ use super::{EPHEMERAL, Request};
 use crate::agent::api::admission::{meta, pod};
 use crate::agent::api::auth;
 use crate::agent::api::body;
+use crate::agent::api::custom;
 use crate::agent::api::fault::Faults;
+use crate::agent::api::kind::Kind;
 use crate::agent::api::query::{WriteOptions, write_options};
 use crate::agent::api::respond::Reply;
 use crate::agent::api::status::Status;
@@ -55,7 +57,7 @@ pub(crate) async fn put(
     if kind.update_needs_version && !pinned {
         let mut faults = Faults::new();
         faults.invalid("metadata.resourceVersion", 0, "must be specified for an update");
-        return Err(Status::invalid_as(kind.group, kind.plural, request.name(), &faults));
+        return Err(Status::invalid_as(&kind.group, &kind.plural, request.name(), &faults));
     }
     let stored = change(
         request,
@@ -148,7 +150,11 @@ pub(super) async fn change(
     let key = kind.key(request.namespace(), name);
     loop {
         let current = request.api.store.get(&key).ok_or_else(|| Status::not_found(kind, name))?;
-        let made = make(&current)?;
+        let current = seen(kind, current);
+        let mut made = make(&current)?;
+        if request.target.subresource == "status" && kind.definition.is_some() {
+            only_status(&mut made, &current.object);
+        }
         // owners are those of what was sent, before the system takes over what may not change
         let owned = own(request, &current.object, made)?;
         let mut new = prepare(request, &current, owned);
@@ -156,6 +162,7 @@ pub(super) async fn change(
         check(request, &new, &current.object)?;
         auth::check_escalation(request, &new)?;
         meta::order(&mut new);
+        kind.kept(&mut new);
         let expect = Some(current.revision);
         let gone = metadata::is_deleted(&new)
             && new.items_at(&["metadata", "finalizers"]).is_empty()
@@ -185,6 +192,31 @@ pub(super) async fn change(
             Err(error) => return Err(Status::of_store(kind, name, &error)),
         }
     }
+}
+
+/// The object as the version of the request shows it.
+pub(super) fn seen(kind: &Kind, stored: Arc<Stored>) -> Arc<Stored> {
+    match kind.shown(&stored.object) {
+        Some(object) => {
+            Arc::new(Stored { key: stored.key.clone(), object, revision: stored.revision })
+        }
+        None => stored,
+    }
+}
+
+/// Of what is written to the status of a custom object nothing but the status counts.
+fn only_status(made: &mut Node, current: &Node) {
+    let mut new = current.clone();
+    match made.remove("status") {
+        Some(status) => new.set("status", status),
+        None => {
+            new.remove("status");
+        }
+    }
+    if let Some(managed) = made.remove_at(&["metadata", "managedFields"]) {
+        new.set_at(&["metadata", "managedFields"], managed);
+    }
+    *made = new;
 }
 
 /// Takes over what the writer may not change, and counts the generation.
@@ -249,12 +281,30 @@ fn prepare(request: &Request, current: &Stored, mut new: Node) -> Node {
         }
     }
     new.remove_at(&["metadata", "selfLink"]);
-    if kind.generation && new.get("spec") != old.get("spec") {
+    if kind.generation && counts(kind, &new, old) {
         let generation = old.i64_at(&["metadata", "generation"]).unwrap_or(0);
         new.set_at(&["metadata", "generation"], generation + 1);
     }
     new.set_at(&["metadata", "resourceVersion"], current.revision.to_string());
     new
+}
+
+/// True when a change is counted in the generation: one of the spec; of a custom object one of all
+/// but metadata and status.
+fn counts(kind: &Kind, new: &Node, old: &Node) -> bool {
+    if kind.definition.is_none() {
+        return new.get("spec") != old.get("spec");
+    }
+    let body = |object: &Node| {
+        let mut object = object.clone();
+        object.remove("metadata");
+        object.remove("apiVersion");
+        if kind.status {
+            object.remove("status");
+        }
+        object
+    };
+    body(new) != body(old)
 }
 
 fn check(request: &Request, new: &Node, old: &Node) -> Result<(), Status> {
@@ -270,6 +320,7 @@ fn check(request: &Request, new: &Node, old: &Node) -> Result<(), Status> {
         (kind.rules.validate_update)(new, old, &mut faults);
         (kind.rules.validate)(new, &mut faults);
     }
+    custom::validate(kind, new, Some(old), &request.target.subresource, &mut faults);
     if faults.is_empty() {
         return Ok(());
     }

@@ -168,6 +168,8 @@ impl Stream {
     }
 
     fn event(&mut self, change: &str, object: &Node) -> Bytes {
+        let shown = self.kind.shown(object);
+        let object = shown.as_ref().unwrap_or(object);
         match self.form {
             Form::Plain => line(change, object),
             Form::Partial(version) => line(change, &table::partial(version, object)),
@@ -190,7 +192,7 @@ impl Stream {
     fn bookmark(&mut self, ends_initial: bool) -> Bytes {
         let version = self.watch.as_ref().map_or(0, Watch::revision);
         let mut object = Node::map();
-        object.set("kind", self.kind.kind);
+        object.set("kind", &*self.kind.kind);
         object.set("apiVersion", self.kind.api_version());
         object.set_at(&["metadata", "resourceVersion"], version.to_string());
         if ends_initial {
