@@ -9,6 +9,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the report is the product")]
 
 mod binary;
+mod charts;
 mod configmaps;
 mod harness;
 mod idle;
@@ -32,6 +33,7 @@ const CASES: &[(&str, Measure)] = &[
     ("binary", binary::figures),
     ("yaml", yaml::figures),
     ("render", render::figures),
+    ("charts", charts::figures),
     ("validate", validate::figures),
     ("configmaps", configmaps::figures),
     ("pods", pods::figures),

@@ -2,6 +2,7 @@
 
 use super::super::error::Place;
 use super::super::exec::output::{Output, Part};
+use super::super::stack;
 use super::super::syntax::ast::Template;
 use super::super::value::Text;
 use super::reads::{Path, reads};
@@ -58,7 +59,14 @@ impl Trace {
         let source = &template.source;
         let inside = if part.action { 0 } else { offset - part.start };
         let place = Place::of(&source.name, &source.text, part.offset + inside);
-        let reads = if part.action { reads(template, part.offset) } else { Vec::new() };
+        let find = || reads(template, part.offset);
+        let reads = if !part.action {
+            Vec::new()
+        } else if template.deep {
+            stack::with_room(find)
+        } else {
+            find()
+        };
         Some(Origin { place, action: part.action, reads })
     }
 }

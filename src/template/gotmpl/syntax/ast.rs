@@ -4,6 +4,7 @@
 //! Trees hold no values of a render, so that one can be shared by threads.
 
 use super::super::function::Function;
+use super::super::stack;
 use super::super::value::Text;
 use super::number::Number;
 use std::sync::Arc;
@@ -30,10 +31,21 @@ pub struct Template {
     pub body: Body,
     /// True when it holds only space: such a template never replaces another.
     pub blank: bool,
+    /// True when its text nests so deep that only a large stack is enough to go through it.
+    pub deep: bool,
+}
+
+impl Drop for Template {
+    fn drop(&mut self) {
+        if self.deep {
+            let body = std::mem::take(&mut self.body);
+            stack::with_room(move || drop(body));
+        }
+    }
 }
 
 /// Nodes in a row.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Body {
     /// Where it starts.
     pub start: usize,

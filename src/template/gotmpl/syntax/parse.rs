@@ -34,6 +34,7 @@ pub fn parse(name: &Text, text: &Text, functions: Functions) -> Result<Vec<Templ
         numbers: HashMap::from([("$".into(), 0)]),
         parsed: Vec::new(),
         places: HashMap::new(),
+        deepest: 0,
     };
     let body = parser.file().and_then(|body| {
         parser.add(name.clone(), body)?;
@@ -44,9 +45,10 @@ pub fn parse(name: &Text, text: &Text, functions: Functions) -> Result<Vec<Templ
         Arc::new(Source { name: name.clone(), text: text.clone(), variables: parser.variables });
     let finish = |(name, body): (Text, Body)| {
         let blank = is_blank(&body);
-        Template { name, source: Arc::clone(&source), body, blank }
+        Template { name, source: Arc::clone(&source), body, blank, deep: parser.deepest > DEEP }
     };
-    Ok(parser.parsed.into_iter().map(finish).collect())
+    let parsed = std::mem::take(&mut parser.parsed);
+    Ok(parsed.into_iter().map(finish).collect())
 }
 
 /// What is known of the text that is being parsed: of a file, a `define` or a `block`.
@@ -93,6 +95,8 @@ struct Parser<'a> {
     /// The templates, and where each name is among them.
     parsed: Vec<(Text, Body)>,
     places: HashMap<Text, usize>,
+    /// How deep parentheses and control structures are nested at most.
+    deepest: usize,
 }
 
 /// What went wrong, boxed since it is rare.
@@ -131,6 +135,8 @@ enum Piece {
 const PARENTHESES: usize = 10_000;
 /// Our limit on nested control structures, which Go does not have.
 const CONTROLS: usize = 10_000;
+/// What nests deeper needs a large stack.
+const DEEP: usize = 100;
 
 impl Parser<'_> {
     fn error(&self, fault: Fault) -> ParseError {
@@ -361,6 +367,7 @@ impl Parser<'_> {
             return self.fail("control structures are nested too deep");
         }
         self.scope.controls += 1;
+        self.deepest = self.deepest.max(self.scope.parentheses + self.scope.controls);
         let declared = self.scope.variables.len();
         let pipe = self.pipeline(context, Kind::RightDelim)?;
         let is_range = usize::from(context == "range");
@@ -405,6 +412,7 @@ impl Parser<'_> {
             return self.fail("control structures are nested too deep");
         }
         let inner = Scope { controls: self.scope.controls + 1, ..Scope::new() };
+        self.deepest = self.deepest.max(inner.controls);
         let outer = std::mem::replace(&mut self.scope, inner);
         let (body, ending) = self.body()?;
         if let Ending::Else(..) = ending {
@@ -615,6 +623,7 @@ impl Parser<'_> {
                     return self.fail("max expression depth exceeded");
                 }
                 self.scope.parentheses += 1;
+                self.deepest = self.deepest.max(self.scope.parentheses + self.scope.controls);
                 let pipe = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
                 self.scope.parentheses -= 1;
                 Operand::Pipe(pipe)

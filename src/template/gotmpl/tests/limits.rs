@@ -96,6 +96,19 @@ fn nested_as_deep_as_go_allows() {
 }
 
 #[test]
+fn deep_templates_end_on_any_thread() {
+    let text = ["{{ if true }}".repeat(9_000), "x".to_owned(), "{{ end }}".repeat(9_000)].concat();
+    let parens = ["{{ ", &"(".repeat(9_999), "1", &")".repeat(9_999), " }}"].concat();
+    for text in [text, parens] {
+        let source = Source { name: "x".into(), text: text.as_str().into() };
+        let set = stack::with_room(|| Set::parse(&[source]).map_err(|error| error.message));
+        let thread = std::thread::Builder::new().stack_size(256 * 1024);
+        let thread = thread.spawn(move || drop(set)).expect("a thread");
+        thread.join().expect("it is taken apart");
+    }
+}
+
+#[test]
 fn functions_that_grow() {
     let options = Options { fuel: 300_000, ..Options::default() };
     for template in [
