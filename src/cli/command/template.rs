@@ -59,8 +59,8 @@ pub struct Args {
     /// Do not check values against the schemas of charts
     #[arg(long)]
     skip_schema_validation: bool,
-    /// Take a name with the time in it
-    #[arg(long, short = 'g')]
+    /// Taken as Helm takes it: the name is `release-name` all the same
+    #[arg(long, short = 'g', hide = true)]
     generate_name: bool,
     /// Also print what could not be read
     #[arg(long)]
@@ -113,6 +113,10 @@ struct Idle {
 /// When the chart cannot be read, has faults, or the output cannot be written.
 pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
     let (name, chart) = args.name_and_chart()?;
+    if args.flags.overlay.is_some() {
+        let message = "--overlay is no flag of Helm's; `wharf render` takes it";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     let tree = args.place.load(ui, chart, &args.flags)?;
     let sources = Arc::new(Sources::new());
     let values = chart_values::read(ui, &args.flags, &sources)?;
