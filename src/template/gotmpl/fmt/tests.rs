@@ -1,3 +1,5 @@
+//! Verbs and flags against what Go's fmt prints.
+
 use super::{print, quote, sprint, sprintf, sprintln};
 use crate::template::gotmpl::go_type::{ANY_LIST, ANY_MAP, BYTES, UINT64};
 use crate::template::gotmpl::value::{Map, Text, Value};

@@ -1,3 +1,5 @@
+//! Keys, certificates and passwords: what is made can be read again, and is what was asked for.
+
 use super::key::Key;
 use super::{Certificate, Request, check_pair, private_key};
 use sha2::{Digest, Sha256};

@@ -1,3 +1,5 @@
+//! Patterns against what Go's regexp finds.
+
 use super::{compile, must_compile};
 use crate::template::gotmpl::value::Text;
 

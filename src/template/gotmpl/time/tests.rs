@@ -1,3 +1,5 @@
+//! Layouts, zones and durations against what Go's time gives.
+
 use super::zone::Zone;
 use super::{Time, duration};
 use crate::template::gotmpl::value::Object;

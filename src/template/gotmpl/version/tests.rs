@@ -1,3 +1,5 @@
+//! Versions and constraints against what Masterminds' semver says.
+
 use super::{Constraint, Version};
 
 /// The expected answers are those of `Masterminds/semver` 3.5.0.
