@@ -206,8 +206,11 @@ impl Step<'_> {
     fn make_new(&mut self, replicas: i64) {
         let last = self.old.iter().map(revision).max().unwrap_or(0);
         if let Some(mut new) = self.new.take() {
+            let inherited = self.inherit(&mut new);
             if revision(&new) <= last {
                 new.set_at(&["metadata", "annotations", REVISION], (last + 1).to_string());
+                self.actions.push(Action::Update(new.clone()));
+            } else if inherited {
                 self.actions.push(Action::Update(new.clone()));
             }
             self.new = Some(new);
@@ -248,13 +251,7 @@ impl Step<'_> {
         let labels = template.at(&["metadata", "labels"]).cloned().unwrap_or_default();
         set.set_at(&["metadata", "labels"], labels);
         set.set_at(&["metadata", "ownerReferences"], vec![controller_reference(deployment)]);
-        let own = deployment.at(&["metadata", "annotations"]).and_then(Node::as_map);
-        for annotation in own.into_iter().flatten() {
-            if !OWN_ANNOTATIONS.contains(&annotation.key.as_str()) {
-                let path = ["metadata", "annotations", annotation.key.as_str()];
-                set.set_at(&path, annotation.value.clone());
-            }
-        }
+        self.inherit(&mut set);
         set.set_at(&["metadata", "annotations", REVISION], revision.to_string());
         self.annotate(&mut set);
         set.set_at(&["spec", "replicas"], replicas);
@@ -264,6 +261,24 @@ impl Step<'_> {
         set.set_at(&["spec", "selector"], selector);
         set.set_at(&["spec", "template"], template);
         set
+    }
+
+    /// Gives a ReplicaSet the Deployment's annotations: the cause of a change among them, which
+    /// `kubectl rollout history` shows. True when that changed something.
+    fn inherit(&self, set: &mut Node) -> bool {
+        let own = self.deployment.at(&["metadata", "annotations"]).and_then(Node::as_map);
+        let mut changed = false;
+        for annotation in own.into_iter().flatten() {
+            let key = annotation.key.as_str();
+            if OWN_ANNOTATIONS.contains(&key)
+                || meta::annotation(set, key) == annotation.value.as_str()
+            {
+                continue;
+            }
+            set.set_at(&["metadata", "annotations", key], annotation.value.clone());
+            changed = true;
+        }
+        changed
     }
 
     /// Notes on a ReplicaSet how many pods it was scaled for. True when that changed.

@@ -92,6 +92,10 @@ fn create(set: &Node, count: usize, actions: &mut Vec<Action>) {
                 spec.set(field, "default");
             }
         }
+        // the one default that a Pod has and a template has not
+        if spec.get("enableServiceLinks").is_none() {
+            spec.set("enableServiceLinks", true);
+        }
         pod.set("spec", spec);
         actions.push(Action::Create(pod));
     }

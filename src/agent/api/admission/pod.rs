@@ -379,7 +379,10 @@ fn validate_update(new: &Node, old: &Node, faults: &mut Faults) {
         }
         spec
     };
-    if blank(new) != blank(old) {
+    // what is stored may lack a default
+    let mut old = old.clone();
+    (POD.default)(&mut old);
+    if blank(new) != blank(&old) {
         faults.forbidden(
             "spec",
             "pod updates may not change fields other than `spec.containers[*].image`, \
