@@ -112,31 +112,37 @@ fn write_go(node: &Node, out: &mut String) {
 
 fn write_go_text(text: &str, out: &mut String) {
     out.push('"');
+    write_escaped(text, true, out);
+    out.push('"');
+}
+
+/// Writes what stands between the quotes of a text as Go's `encoding/json` does; `html` tells
+/// whether `<`, `>` and `&` are escaped too.
+pub fn write_escaped(text: &str, html: bool, out: &mut String) {
+    let special = |char: char| match char {
+        '<' | '>' | '&' => html,
+        '"' | '\\' | '\u{2028}' | '\u{2029}' => true,
+        char => char < ' ',
+    };
     let mut rest = text;
-    let special =
-        |c: char| c < ' ' || matches!(c, '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
     while let Some(at) = rest.find(special) {
         out.push_str(&rest[..at]);
-        let character = rest[at..].chars().next().unwrap_or_default();
-        rest = &rest[at + character.len_utf8()..];
-        let short = match character {
-            '"' => "\\\"",
-            '\\' => "\\\\",
-            '\n' => "\\n",
-            '\r' => "\\r",
-            '\t' => "\\t",
-            '\x08' => "\\b",
-            '\x0c' => "\\f",
-            _ => "",
-        };
-        if short.is_empty() {
-            let _ = write!(out, "\\u{:04x}", u32::from(character));
-        } else {
-            out.push_str(short);
+        let char = rest[at..].chars().next().unwrap_or_default();
+        rest = &rest[at + char.len_utf8()..];
+        match char {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\x08' => out.push_str("\\b"),
+            '\x0c' => out.push_str("\\f"),
+            char => {
+                let _ = write!(out, "\\u{:04x}", u32::from(char));
+            }
         }
     }
     out.push_str(rest);
-    out.push('"');
 }
 
 /// Reads one JSON text. Spans are not kept.

@@ -78,7 +78,7 @@ fn update(new: &mut Node, old: &Node) {
     }
     if !has_node_ports(new) {
         if has_node_ports(old) {
-            // those that were chosen before go; one that is asked for now is a fault to tell
+            // those that were chosen before go; one that this request asks for is a fault to tell
             let before = node_port_numbers(old);
             let ports = new.at_mut(&["spec", "ports"]).and_then(Node::as_list_mut);
             for port in ports.into_iter().flatten() {

@@ -60,7 +60,7 @@ fn time(value: &Value) -> Option<&Time> {
     }
 }
 
-/// A time, or seconds since 1970; whatever else is taken for now.
+/// A time, or seconds since 1970; anything else means the present.
 fn instant(call: &Call<'_>, value: &Value) -> Time {
     if let Some(time) = time(value) {
         return time.clone();

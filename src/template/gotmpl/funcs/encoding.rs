@@ -1,10 +1,11 @@
 //! Base64 and base32. What cannot be decoded gives the text of the error.
 
+use super::base64;
 use crate::template::gotmpl::function::{Call, Failure, Function};
 use crate::template::gotmpl::go_type::STRING;
 use crate::template::gotmpl::value::Value;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use ::base64::Engine;
+use ::base64::engine::general_purpose::STANDARD;
 
 /// The functions of this subject.
 pub(super) static FUNCTIONS: &[Function] = &[
@@ -20,69 +21,17 @@ fn b64enc(call: &mut Call<'_>) -> Result<Value, Failure> {
 }
 
 fn b64dec(call: &mut Call<'_>) -> Result<Value, Failure> {
-    Ok(decode_64(call.text(0)).map_or_else(|at| illegal("base64", at), Value::text))
+    Ok(base64::decode(call.text(0)).map_or_else(Value::text, Value::text))
 }
 
 fn b32dec(call: &mut Call<'_>) -> Result<Value, Failure> {
     let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
     let text: Vec<u8> = call.text(0).iter().copied().filter(|byte| !is_break(byte)).collect();
-    Ok(decode_32(&text).map_or_else(|at| illegal("base32", at), Value::text))
+    Ok(decode_32(&text).map_or_else(illegal, Value::text))
 }
 
-fn illegal(what: &str, at: usize) -> Value {
-    Value::text(format!("illegal {what} data at input byte {at}"))
-}
-
-/// Groups of four digits, with line breaks anywhere; or the offset of what Go finds wrong.
-fn decode_64(text: &[u8]) -> Result<Vec<u8>, usize> {
-    let mut out = Vec::with_capacity(text.len() / 4 * 3);
-    let is_break = |at: usize| matches!(text.get(at), Some(b'\r' | b'\n'));
-    let mut at = 0;
-    loop {
-        let (mut group, mut count) = (0u32, 0);
-        while count < 4 {
-            let Some(byte) = text.get(at) else {
-                return if count == 0 { Ok(out) } else { Err(at - count) };
-            };
-            at += 1;
-            let digit = match byte {
-                b'A'..=b'Z' => byte - b'A',
-                b'a'..=b'z' => byte - b'a' + 26,
-                b'0'..=b'9' => byte - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
-                b'\r' | b'\n' => continue,
-                b'=' if count >= 2 => break,
-                _ => return Err(at - 1),
-            };
-            group = group << 6 | u32::from(digit);
-            count += 1;
-        }
-        if count == 4 {
-            out.extend_from_slice(&group.to_be_bytes()[1..]);
-            continue;
-        }
-        // the first sign of padding has been read
-        while is_break(at) {
-            at += 1;
-        }
-        if count == 2 {
-            match text.get(at) {
-                None => return Err(text.len()),
-                Some(b'=') => at += 1,
-                Some(_) => return Err(at - 1),
-            }
-        }
-        while is_break(at) {
-            at += 1;
-        }
-        if at < text.len() {
-            return Err(at);
-        }
-        let bytes = (group << (6 * (4 - count))).to_be_bytes();
-        out.extend_from_slice(&bytes[1..count]);
-        return Ok(out);
-    }
+fn illegal(at: usize) -> Value {
+    Value::text(format!("illegal base32 data at input byte {at}"))
 }
 
 const DIGITS_32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

@@ -3,7 +3,7 @@
 use super::super::equal::DEPTH;
 use crate::template::gotmpl::fmt;
 use crate::template::gotmpl::value::{Map, Value};
-use crate::yaml::json::float;
+use crate::yaml::json::{float, write_escaped};
 use base64::Engine;
 use std::fmt::Write;
 
@@ -145,42 +145,12 @@ impl Writer {
     fn text(&mut self, text: &[u8]) {
         self.out.push('"');
         for chunk in text.utf8_chunks() {
-            self.valid(chunk.valid());
+            write_escaped(chunk.valid(), !self.style.raw, &mut self.out);
             for _ in chunk.invalid() {
                 self.out.push_str("\\ufffd");
             }
         }
         self.out.push('"');
-    }
-
-    fn valid(&mut self, text: &str) {
-        let raw = self.style.raw;
-        let special = |char: char| match char {
-            '<' | '>' | '&' => !raw,
-            '"' | '\\' | '\u{2028}' | '\u{2029}' => true,
-            char => char < ' ',
-        };
-        let mut rest = text;
-        while let Some(at) = rest.find(special) {
-            self.out.push_str(&rest[..at]);
-            let char = rest[at..].chars().next().unwrap_or_default();
-            rest = &rest[at + char.len_utf8()..];
-            let short = match char {
-                '"' => "\\\"",
-                '\\' => "\\\\",
-                '\n' => "\\n",
-                '\r' => "\\r",
-                '\t' => "\\t",
-                '\x08' => "\\b",
-                '\x0c' => "\\f",
-                _ => {
-                    let _ = write!(self.out, "\\u{:04x}", u32::from(char));
-                    continue;
-                }
-            };
-            self.out.push_str(short);
-        }
-        self.out.push_str(rest);
     }
 }
 
