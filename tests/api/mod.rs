@@ -2,7 +2,9 @@
 
 mod conformance;
 mod custom;
+mod hostile;
 mod objects;
+mod wire;
 
 use crate::prerequisites::has;
 use std::path::{Path, PathBuf};

@@ -125,6 +125,15 @@ pub(crate) fn json(kind: &str, body: &[u8]) -> Result<Parsed, Status> {
         let why = format!("json: cannot unmarshal {what} into Go value of type struct");
         return Err(unreadable(kind, &why));
     }
+    for field in ["kind", "apiVersion"] {
+        let said = parsed.node.get(field).filter(|node| node.as_str().is_none() && !node.is_null());
+        if let Some(what) = said.map(Node::kind) {
+            let why = format!(
+                "json: cannot unmarshal {what} into Go struct field .{field} of type string"
+            );
+            return Err(unreadable(kind, &why));
+        }
+    }
     Ok(parsed)
 }
 
@@ -259,7 +268,7 @@ mod tests {
     fn deep_and_broken_bodies_are_refused() {
         let deep = "[".repeat(100_000);
         assert!(json_value(deep.as_bytes()).is_err());
-        for bad in ["", " ", "{", "[]", "\"a\"", "{} {}", "{\"a\":}"] {
+        for bad in ["", " ", "{", "[]", "\"a\"", "{} {}", "{\"a\":}", "{\"kind\":1}"] {
             assert!(json("ConfigMap", bad.as_bytes()).is_err(), "{bad}");
         }
     }

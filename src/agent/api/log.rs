@@ -16,8 +16,11 @@ use std::convert::Infallible;
 pub(super) async fn stream(request: &Request, pod: &Node) -> Result<Reply, Status> {
     let container = container(request, pod)?;
     let query = &request.query;
-    let positive = |key: &str| query.number(key).and_then(|number| u64::try_from(number).ok());
-    let ago = positive("sinceSeconds").and_then(|seconds| i64::try_from(seconds).ok());
+    let positive = |key: &str| {
+        let number = query.number(key)?;
+        Ok::<_, Status>(number.and_then(|number| u64::try_from(number).ok()))
+    };
+    let ago = positive("sinceSeconds")?.and_then(|seconds| i64::try_from(seconds).ok());
     let since = match (ago, query.get("sinceTime")) {
         (Some(seconds), _) => {
             request.api.now().checked_sub(jiff::SignedDuration::from_secs(seconds)).ok()
@@ -34,9 +37,9 @@ pub(super) async fn stream(request: &Request, pod: &Node) -> Result<Reply, Statu
         follow: query.flag("follow"),
         previous: query.flag("previous"),
         timestamps: query.flag("timestamps"),
-        tail_lines: positive("tailLines"),
+        tail_lines: positive("tailLines")?,
         since,
-        limit_bytes: positive("limitBytes"),
+        limit_bytes: positive("limitBytes")?,
     };
     let Some(node) = &request.api.streams else {
         return Err(Status::bad_request(format!(

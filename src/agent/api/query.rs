@@ -2,6 +2,7 @@
 
 use super::fault::Faults;
 use super::status::Status;
+use std::num::{IntErrorKind, ParseIntError};
 
 /// Decoded parameters in the order in which they were sent.
 #[derive(Clone, Debug, Default)]
@@ -40,9 +41,19 @@ impl Query {
         self.has(key) && !matches!(self.get(key), "0" | "f" | "F" | "false" | "False" | "FALSE")
     }
 
-    /// A number; what is none counts as absent.
-    pub(crate) fn number(&self, key: &str) -> Option<i64> {
-        self.get(key).parse().ok()
+    /// A number, if it is there.
+    pub(crate) fn number(&self, key: &str) -> Result<Option<i64>, Status> {
+        let text = self.get(key);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|error: ParseIntError| {
+            let why = match error.kind() {
+                IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+                _ => "invalid syntax",
+            };
+            Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: {why}"))
+        })
     }
 }
 
@@ -201,12 +212,12 @@ pub(crate) fn list_options(query: &Query) -> Result<ListOptions, Status> {
             "NotOlderThan" => Match::NotOlderThan,
             _ => Match::Unset,
         },
-        limit: query.number("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(0),
+        limit: query.number("limit")?.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(0),
         resume,
         watch,
         bookmarks: query.flag("allowWatchBookmarks"),
         initial_events,
-        timeout: query.number("timeoutSeconds").and_then(|seconds| u64::try_from(seconds).ok()),
+        timeout: query.number("timeoutSeconds")?.and_then(|seconds| u64::try_from(seconds).ok()),
     })
 }
 
@@ -291,6 +302,9 @@ mod tests {
             (query.flag("watch"), query.flag("follow"), query.flag("none")),
             (true, false, false)
         );
-        assert_eq!(query.number("n"), Some(12));
+        assert_eq!(query.number("n").expect("it is one"), Some(12));
+        assert_eq!(query.number("none").expect("it may be absent"), None);
+        let message = query.number("a").expect_err("it is text").message;
+        assert_eq!(message, "strconv.ParseInt: parsing \"b c d\": invalid syntax");
     }
 }

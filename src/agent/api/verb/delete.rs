@@ -48,7 +48,8 @@ impl Options {
         let query = &request.query;
         let stages = node.items_at(&["dryRun"]).iter().filter_map(Node::as_str);
         let dry_run = dry_run(stages.chain(query.all("dryRun")), &mut faults);
-        let grace = node.i64_at(&["gracePeriodSeconds"]).or(query.number("gracePeriodSeconds"));
+        let asked = query.number("gracePeriodSeconds")?;
+        let grace = node.i64_at(&["gracePeriodSeconds"]).or(asked);
         if grace.is_some_and(|seconds| seconds < 0) {
             let shown = grace.unwrap_or_default();
             faults.invalid("gracePeriodSeconds", shown, "must be greater than or equal to 0");

@@ -106,8 +106,12 @@ pub(crate) async fn patch(
     if patch == Patch::Apply {
         return apply(request, &bytes, &options, warnings).await;
     }
-    let document = patch.parse(&bytes)?;
     let kind = request.kind();
+    // what is not there is not found, whatever the patch says
+    if request.api.store.get(&kind.key(request.namespace(), request.name())).is_none() {
+        return Err(Status::not_found(kind, request.name()));
+    }
+    let document = patch.parse(&bytes)?;
     let ty = request.api.schema(kind);
     let manager = request.manager(&options.manager);
     let part = request.target.subresource.as_str();
