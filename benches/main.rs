@@ -11,6 +11,7 @@
 mod binary;
 mod charts;
 mod configmaps;
+mod corpora;
 mod harness;
 mod idle;
 mod pods;
@@ -38,6 +39,8 @@ const CASES: &[(&str, Measure)] = &[
     ("configmaps", configmaps::figures),
     ("pods", pods::figures),
     ("idle", idle::figures),
+    ("corpus of charts", corpora::charts),
+    ("corpus of kustomizations", corpora::kustomizations),
 ];
 
 fn main() -> ExitCode {

@@ -8,6 +8,8 @@ pub(crate) enum Unit {
     MegabytesPerSecond,
     /// Of one core.
     Percent,
+    /// How many times less than a peer.
+    Times,
 }
 
 /// What a figure must hold.

@@ -9,9 +9,9 @@ mod race;
 mod table;
 
 pub(crate) use agent::Agent;
-pub(crate) use figure::{Bound, Figure, Samples, Unit};
+pub(crate) use figure::{Bound, Figure, Peer, Samples, Unit};
 pub(crate) use image::Image;
 pub(crate) use input::{deployments, megabytes};
-pub(crate) use process::{Tool, on_one_core, processor, wall, wharf};
+pub(crate) use process::{Tool, on_one_core, peak, processor, wall, wall_of_any, wharf};
 pub(crate) use race::Race;
 pub(crate) use table::table;

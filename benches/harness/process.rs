@@ -43,6 +43,28 @@ pub(crate) fn wharf() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_wharf"))
 }
 
+/// The milliseconds that a process takes, whether it succeeds or not.
+pub(crate) fn wall_of_any(command: &mut Command) -> f64 {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let start = Instant::now();
+    command.status().expect("the program starts");
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+/// The most megabytes that a process has resident at once, as the program `time` tells; nothing where
+/// that is not installed.
+pub(crate) fn peak(command: &Command) -> Option<f64> {
+    let mut timed = Command::new("/usr/bin/time");
+    timed.args(["-f", "%M"]).arg(command.get_program()).args(command.get_args());
+    timed.current_dir(command.get_current_dir()?);
+    for (name, value) in command.get_envs() {
+        timed.env(name, value?);
+    }
+    let output = timed.stdin(Stdio::null()).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    said.lines().last()?.trim().parse::<f64>().ok().map(|kilobytes| kilobytes / 1024.0)
+}
+
 /// The milliseconds that a process takes; it must succeed.
 pub(crate) fn wall(command: &mut Command) -> f64 {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

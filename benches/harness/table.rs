@@ -69,6 +69,7 @@ fn peer(figure: &Figure, peer: &Peer) -> [String; 2] {
             let ratio = figure.ratio(samples).map_or(String::new(), |ratio| format!("{ratio:.1}x"));
             [format!("{}: {}", peer.name, shown(samples.median(), figure.unit)), ratio]
         }
+        Err(why) if why.is_empty() => [peer.name.clone(), String::new()],
         Err(why) => [format!("{}: {why}", peer.name), String::new()],
     }
 }
@@ -87,6 +88,7 @@ fn shown(value: f64, unit: Unit) -> String {
         Unit::Megabytes => "MB",
         Unit::MegabytesPerSecond => "MB/s",
         Unit::Percent => "%",
+        Unit::Times => "times",
     };
     format!("{} {unit}", number(value))
 }

@@ -287,12 +287,20 @@ pub fn chance(seed: Option<&str>) -> Chance {
     // without chance of the host, the time still differs each time
     let _ = aws_lc_rs::rand::fill(&mut bytes);
     let now = SystemClock.now().as_nanosecond();
-    let zone = jiff::tz::TimeZone::system();
-    Chance {
-        seed: bytes,
-        now: i64::try_from(now).unwrap_or(i64::MAX),
-        zone: zone.iana_name().unwrap_or("UTC").to_owned(),
-    }
+    Chance { seed: bytes, now: i64::try_from(now).unwrap_or(i64::MAX), zone: host_zone() }
+}
+
+/// The name of the host's time zone: what `TZ` says, else where `/etc/localtime` leads. Looking for
+/// it among all zones, as a library would, takes longer than most charts.
+fn host_zone() -> String {
+    let named = match std::env::var("TZ") {
+        Ok(name) => name.trim_start_matches(':').to_owned(),
+        Err(_) => std::fs::read_link("/etc/localtime")
+            .map(|path| path.to_string_lossy().into_owned())
+            .unwrap_or_default(),
+    };
+    let name = named.rsplit_once("zoneinfo/").map_or(named.as_str(), |(_, name)| name);
+    if name.is_empty() { "UTC".to_owned() } else { name.to_owned() }
 }
 
 fn values_file(name: &str, sources: &Sources) -> Result<Node, Diagnostics> {

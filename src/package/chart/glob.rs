@@ -1,34 +1,49 @@
 //! File patterns as Go's `path/filepath` matches them.
 
-/// True when a pattern matches a whole path. `*` and `?` match anything but `/`, `[a-z]` and
-/// `[^a-z]` are classes, `\` takes the next character as it is. Nothing for a pattern that is none.
-#[must_use]
-pub fn matches(pattern: &str, path: &str) -> Option<bool> {
-    let mut parts = Vec::new();
-    let mut chars = pattern.chars().peekable();
-    while let Some(char) = chars.next() {
-        parts.push(match char {
-            '*' => Part::Star,
-            '?' => Part::Any,
-            '\\' => Part::Char(chars.next()?),
-            '[' => {
-                let negated = chars.next_if_eq(&'^').is_some();
-                let mut ranges = Vec::new();
-                while ranges.is_empty() || chars.peek() != Some(&']') {
-                    let low = bound(&mut chars)?;
-                    let high =
-                        if chars.next_if_eq(&'-').is_some() { bound(&mut chars)? } else { low };
-                    ranges.push((low, high));
+use std::str::Chars;
+
+/// A pattern. `*` and `?` match anything but `/`, `[a-z]` and `[^a-z]` are classes, `\` takes the
+/// next character as it is.
+#[derive(Clone, Debug)]
+pub struct Pattern(Vec<Part>);
+
+impl Pattern {
+    /// Reads a pattern; nothing for a text that is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Pattern> {
+        let mut parts = Vec::new();
+        let mut chars = text.chars().peekable();
+        while let Some(char) = chars.next() {
+            parts.push(match char {
+                '*' => Part::Star,
+                '?' => Part::Any,
+                '\\' => Part::Char(chars.next()?),
+                '[' => {
+                    let negated = chars.next_if_eq(&'^').is_some();
+                    let mut ranges = Vec::new();
+                    while ranges.is_empty() || chars.peek() != Some(&']') {
+                        let low = bound(&mut chars)?;
+                        let high =
+                            if chars.next_if_eq(&'-').is_some() { bound(&mut chars)? } else { low };
+                        ranges.push((low, high));
+                    }
+                    chars.next();
+                    Part::Class(negated, ranges)
                 }
-                chars.next();
-                Part::Class(negated, ranges)
-            }
-            char => Part::Char(char),
-        });
+                char => Part::Char(char),
+            });
+        }
+        Some(Pattern(parts))
     }
-    Some(run(&parts, &path.chars().collect::<Vec<_>>()))
+
+    /// True when it matches a whole path.
+    #[must_use]
+    pub fn matches(&self, path: &str) -> bool {
+        run(&self.0, path)
+    }
 }
 
+#[derive(Clone, Debug)]
 enum Part {
     Star,
     Any,
@@ -37,7 +52,7 @@ enum Part {
 }
 
 /// A character of a class.
-fn bound(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<char> {
+fn bound(chars: &mut std::iter::Peekable<Chars<'_>>) -> Option<char> {
     match chars.next()? {
         '-' | ']' => None,
         '\\' => chars.next(),
@@ -47,35 +62,36 @@ fn bound(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<char> {
 
 /// Matches with one place to come back to: the last star, since an earlier one need not take more
 /// when a later one can.
-fn run(parts: &[Part], path: &[char]) -> bool {
-    let (mut part, mut at) = (0, 0);
-    let mut back: Option<(usize, usize)> = None;
+fn run(parts: &[Part], path: &str) -> bool {
+    let (mut part, mut rest) = (0, path.chars());
+    let mut back: Option<(usize, Chars<'_>)> = None;
     loop {
-        let fits = match (parts.get(part), path.get(at)) {
+        let here = rest.clone();
+        let fits = match (parts.get(part), rest.next()) {
             (None, None) => return true,
             (Some(Part::Star), _) => {
-                back = Some((part, at));
                 part += 1;
+                rest = here.clone();
+                back = Some((part, here));
                 continue;
             }
-            (Some(Part::Any), Some(char)) => *char != '/',
-            (Some(Part::Char(wanted)), Some(char)) => wanted == char,
+            (Some(Part::Any), Some(char)) => char != '/',
+            (Some(Part::Char(wanted)), Some(char)) => *wanted == char,
             (Some(Part::Class(negated, ranges)), Some(char)) => {
-                *char != '/' && *negated != ranges.iter().any(|(a, b)| (a..=b).contains(&char))
+                char != '/' && *negated != ranges.iter().any(|(a, b)| (a..=b).contains(&&char))
             }
             (None, Some(_)) | (Some(_), None) => false,
         };
         if fits {
             part += 1;
-            at += 1;
             continue;
         }
         // the star takes one more, but no slash
-        match back {
-            Some((star, from)) if path.get(from).is_some_and(|char| *char != '/') => {
-                back = Some((star, from + 1));
-                part = star + 1;
-                at = from + 1;
+        match &mut back {
+            Some((after, from)) if from.clone().next().is_some_and(|char| char != '/') => {
+                from.next();
+                part = *after;
+                rest = from.clone();
             }
             _ => return false,
         }
@@ -84,7 +100,7 @@ fn run(parts: &[Part], path: &[char]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::Pattern;
 
     #[test]
     fn patterns_match_whole_paths() {
@@ -101,7 +117,8 @@ mod tests {
             ("", "", Some(true)),
             ("*x", "", Some(false)),
         ] {
-            assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
+            let matches = Pattern::parse(pattern).map(|parsed| parsed.matches(path));
+            assert_eq!(matches, expected, "{pattern} {path}");
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The rules are tried in their order and the first one that says so keeps a file out. A rule that
 //! begins with `!` keeps out everything that it does *not* match, which surprises, but is so.
 
-use super::glob;
+use super::glob::Pattern;
 
 /// The rules of a chart.
 #[derive(Debug, Default)]
@@ -13,7 +13,8 @@ pub struct Rules {
 
 #[derive(Debug)]
 struct Rule {
-    pattern: String,
+    /// Nothing when less than the whole line is no pattern: such a rule matches nothing.
+    pattern: Option<Pattern>,
     negated: bool,
     folders_only: bool,
     /// Matched against the whole path, not the last name only.
@@ -53,20 +54,21 @@ impl Rule {
         if line.contains("**") {
             return Err("double-star (**) syntax is not supported".to_owned());
         }
-        if glob::matches(line, "abc").is_none() {
+        if Pattern::parse(line).is_none() {
             return Err("syntax error in pattern".to_owned());
         }
         let (negated, line) = line.strip_prefix('!').map_or((false, line), |rest| (true, rest));
         let (folders_only, line) =
             line.strip_suffix('/').map_or((false, line), |rest| (true, rest));
         let whole_path = line.contains('/');
-        let pattern = line.strip_prefix('/').unwrap_or(line).to_owned();
+        let pattern = Pattern::parse(line.strip_prefix('/').unwrap_or(line));
         Ok(Some(Rule { pattern, negated, folders_only, whole_path }))
     }
 
     fn matches(&self, path: &str) -> bool {
         let name = path.rsplit('/').next().unwrap_or(path);
-        glob::matches(&self.pattern, if self.whole_path { path } else { name }).unwrap_or(false)
+        let pattern = self.pattern.as_ref();
+        pattern.is_some_and(|pattern| pattern.matches(if self.whole_path { path } else { name }))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Manifest, Release, manifest};
 use crate::base::suggest;
+use crate::package::chart::glob::Pattern;
 
 /// What is printed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -101,7 +102,7 @@ fn source(document: &str) -> Option<&str> {
 
 /// True when a file pattern matches the whole path: `*` and `?` stop at slashes.
 fn matches(pattern: &str, path: &str) -> bool {
-    crate::package::chart::glob::matches(pattern, path).unwrap_or(false)
+    Pattern::parse(pattern).is_some_and(|pattern| pattern.matches(path))
 }
 
 /// Without white space at the ends.

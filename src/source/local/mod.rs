@@ -11,7 +11,8 @@ use crate::base::archive;
 use crate::base::path::{PathError, SafePath};
 use crate::base::tree::{FileTree, Limits};
 use ignore::Ignore;
-use std::fs;
+use std::borrow::Cow;
+use std::fs::{self, FileType};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -76,7 +77,7 @@ pub enum LocalError {
 pub fn load(source: &str) -> Result<FileTree, LocalError> {
     if source == "-" {
         let limits = Limits::default();
-        let bytes = read_bounded(io::stdin().lock(), 0, "-", &limits)?;
+        let bytes = Buffer::new().drain(io::stdin().lock(), "-", &limits)?;
         let mut tree = FileTree::new("");
         tree.insert(SafePath::parse("stdin.yaml").expect("a plain name"), bytes);
         return Ok(tree);
@@ -89,7 +90,7 @@ pub fn load(source: &str) -> Result<FileTree, LocalError> {
     if metadata.is_dir() {
         return folder(path, source);
     }
-    let bytes = read_file(path, source, &Limits::default())?;
+    let bytes = Buffer::new().read(path, source, &Limits::default())?;
     if is_archive(source) {
         let (_, tree) = archive::unpack(&bytes, source, &Limits::default())?;
         return Ok(tree);
@@ -127,6 +128,7 @@ fn folder(path: &Path, label: &str) -> Result<FileTree, LocalError> {
         root,
         tree: FileTree::new(label),
         limits: Limits::default(),
+        buffer: Buffer::new(),
         total: 0,
         parents: Vec::new(),
     };
@@ -139,6 +141,7 @@ struct Walk {
     ignore: Ignore,
     tree: FileTree,
     limits: Limits,
+    buffer: Buffer,
     total: u64,
     /// Real paths of the folders being read, to stop at links that go in circles.
     parents: Vec<PathBuf>,
@@ -149,47 +152,53 @@ impl Walk {
         let unreadable = |error| LocalError::Unreadable { path: path.display().to_string(), error };
         let mut names = Vec::new();
         for entry in fs::read_dir(path).map_err(unreadable)? {
-            names.push(entry.map_err(unreadable)?.file_name());
+            let entry = entry.map_err(unreadable)?;
+            // what the folder tells of an entry's kind saves a call for each
+            names.push((entry.file_name(), entry.file_type().map_err(unreadable)?));
         }
-        names.sort();
+        names.sort_by(|a, b| a.0.cmp(&b.0));
         self.parents.push(path.to_owned());
-        for name in names {
+        for (name, kind) in names {
             let Some(name) = name.to_str() else {
                 let path = path.join(&name).display().to_string();
                 let error = PathError::Character(path.clone());
                 return Err(LocalError::Name { path, error });
             };
             let inner = if inner.is_empty() { name.to_owned() } else { format!("{inner}/{name}") };
-            self.entry(&path.join(name), &inner)?;
+            self.entry(&path.join(name), &inner, kind)?;
         }
         self.parents.pop();
         Ok(())
     }
 
-    fn entry(&mut self, path: &Path, inner: &str) -> Result<(), LocalError> {
+    fn entry(&mut self, path: &Path, inner: &str, kind: FileType) -> Result<(), LocalError> {
         let shown = || self.tree.display(inner);
         let unreadable = |error| LocalError::Unreadable { path: self.tree.display(inner), error };
-        let link = fs::symlink_metadata(path).map_err(unreadable)?.is_symlink();
-        let real = if link { path.canonicalize().map_err(unreadable)? } else { path.to_owned() };
-        if link && !real.starts_with(&self.root) {
-            return Err(LocalError::Escapes { path: shown() });
-        }
-        let metadata = fs::metadata(&real).map_err(unreadable)?;
-        if self.ignore.matches(inner, metadata.is_dir()) {
+        let (real, kind) = if kind.is_symlink() {
+            let real = path.canonicalize().map_err(unreadable)?;
+            if !real.starts_with(&self.root) {
+                return Err(LocalError::Escapes { path: shown() });
+            }
+            let kind = fs::metadata(&real).map_err(unreadable)?.file_type();
+            (Cow::Owned(real), kind)
+        } else {
+            (Cow::Borrowed(path), kind)
+        };
+        if self.ignore.matches(inner, kind.is_dir()) {
             return Ok(());
         }
-        if metadata.is_dir() {
-            if self.parents.contains(&real) {
+        if kind.is_dir() {
+            if self.parents.iter().any(|parent| *parent == *real) {
                 return Ok(());
             }
             return self.folder(&real, inner);
         }
-        if !metadata.is_file() {
+        if !kind.is_file() {
             return Ok(());
         }
         let name =
             SafePath::parse(inner).map_err(|error| LocalError::Name { path: shown(), error })?;
-        let bytes = read_file(&real, &shown(), &self.limits)?;
+        let bytes = self.buffer.read(&real, &shown(), &self.limits)?;
         self.total += bytes.len() as u64;
         let root = self.tree.label().to_owned();
         if self.total > self.limits.total_bytes {
@@ -205,30 +214,44 @@ impl Walk {
     }
 }
 
-fn read_file(path: &Path, shown: &str, limits: &Limits) -> Result<Vec<u8>, LocalError> {
-    let file = fs::File::open(path)
-        .map_err(|error| LocalError::Unreadable { path: shown.to_owned(), error })?;
-    let size = file.metadata().map_or(0, |metadata| metadata.len());
-    read_bounded(file, size, shown, limits)
-}
+/// What files are read into, one after the other: the size of a file need not be asked for first.
+struct Buffer(Vec<u8>);
 
-fn read_bounded(
-    from: impl Read,
-    size: u64,
-    shown: &str,
-    limits: &Limits,
-) -> Result<Vec<u8>, LocalError> {
-    // one byte more, for the read that finds the end
-    let room = usize::try_from(size.min(limits.file_bytes) + 1).unwrap_or_default();
-    let mut bytes = Vec::with_capacity(room);
-    from.take(limits.file_bytes + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| LocalError::Unreadable { path: shown.to_owned(), error })?;
-    if bytes.len() as u64 > limits.file_bytes {
-        let limit = format!("{} MiB", limits.file_bytes >> 20);
-        return Err(LocalError::TooLarge { path: shown.to_owned(), limit });
+impl Buffer {
+    fn new() -> Buffer {
+        Buffer(vec![0; 64 << 10])
     }
-    Ok(bytes)
+
+    fn read(&mut self, path: &Path, shown: &str, limits: &Limits) -> Result<Vec<u8>, LocalError> {
+        let unreadable = |error| LocalError::Unreadable { path: shown.to_owned(), error };
+        self.drain(fs::File::open(path).map_err(unreadable)?, shown, limits)
+    }
+
+    fn drain(
+        &mut self,
+        mut from: impl Read,
+        shown: &str,
+        limits: &Limits,
+    ) -> Result<Vec<u8>, LocalError> {
+        let mut filled = 0;
+        loop {
+            if filled == self.0.len() {
+                self.0.resize(filled * 2, 0);
+            }
+            match from.read(&mut self.0[filled..]) {
+                Ok(0) => return Ok(self.0[..filled].to_vec()),
+                Ok(more) => filled += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    return Err(LocalError::Unreadable { path: shown.to_owned(), error });
+                }
+            }
+            if filled as u64 > limits.file_bytes {
+                let limit = format!("{} MiB", limits.file_bytes >> 20);
+                return Err(LocalError::TooLarge { path: shown.to_owned(), limit });
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -271,7 +294,7 @@ mod tests {
     fn what_is_too_large_is_refused() {
         let limits = Limits { file_bytes: 1 << 20, ..Limits::default() };
         let error =
-            read_bounded(std::io::repeat(b'a'), 0, "files/big", &limits).expect_err("a bound");
+            Buffer::new().drain(std::io::repeat(b'a'), "files/big", &limits).expect_err("a bound");
         assert_eq!(error.to_string(), "`files/big` holds more than 1 MiB");
         let code = miette::Diagnostic::code(&error).expect("a code").to_string();
         assert_eq!(code, "wharf::source::too_large");
