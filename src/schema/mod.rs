@@ -12,6 +12,7 @@ mod checks;
 mod crd;
 mod embedded;
 mod format;
+mod merge_table;
 mod model;
 pub mod openapi;
 mod place;
@@ -22,6 +23,7 @@ mod validate;
 
 pub use breach::{Breach, Reason, breaches};
 pub use cel::fault as rule_fault;
+pub use merge_table::{MergePlace, MergeTable};
 pub use model::{Kind, ListType, Property, Type};
 pub use registry::Schemas;
 pub use validate::validate;

@@ -22,11 +22,11 @@ pub fn merge(base: &mut Node, over: Node, schema: Schema<'_>) {
             }
         }
         (Value::List(below), Value::List(above)) => match schema.list_merge() {
-            ListMerge::Replace => *base = Node { value: Value::List(above), span: over.span },
+            ListMerge::Replace => *base = Node::new(above, over.span),
             ListMerge::Append => below.extend(above),
             ListMerge::By(key) => merge_by(below, above, key, schema),
         },
-        (_, value) => *base = without_nulls(Node { value, span: over.span }),
+        (_, value) => *base = without_nulls(Node::new(value, over.span)),
     }
 }
 
@@ -44,7 +44,7 @@ pub fn layer(below: &mut Node, above: Node) {
                 }
             }
         }
-        (_, value) => *below = Node { value, span: above.span },
+        (_, value) => *below = Node::new(value, above.span),
     }
 }
 

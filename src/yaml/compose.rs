@@ -6,7 +6,7 @@
 
 use super::fault;
 use super::map::{Entry, Map};
-use super::node::{Node, Number, Str, Value};
+use super::node::{Form, Node, Number, Str, Value};
 use super::parse::{Event, EventKind, Parser, Properties};
 use super::problem::{Mark, Problem, Stage};
 use super::resolve::{self, Dialect};
@@ -277,7 +277,7 @@ impl<'a> Composer<'a> {
         };
         let span = self.span(frame.content.at, end);
         Done {
-            node: Node { value, span },
+            node: Node::new(value, span),
             start: frame.start,
             height: frame.height + 1,
             made: frame.made,
@@ -304,7 +304,7 @@ impl<'a> Composer<'a> {
                 Some(tag) => tag == "!" || resolve::is_merge_tag(tag),
             };
         let mut done = Done {
-            node: Node { value: Value::Null, span },
+            node: Node::new(Value::Null, span),
             start,
             height: 0,
             made: self.made - 1,
@@ -330,6 +330,9 @@ impl<'a> Composer<'a> {
                 done.substituted = true;
                 return done;
             }
+            if style != Style::Plain {
+                done.node.form = Form::Quoted;
+            }
             let text = substitute::text(&text, markers);
             done.node.value = match tag {
                 Some(tag) => self.tagged(tag, &text, span),
@@ -337,6 +340,11 @@ impl<'a> Composer<'a> {
             };
             return done;
         }
+        done.node.form = match style {
+            Style::Plain if text.is_empty() => Form::Nothing,
+            Style::Plain => Form::Plain,
+            _ => Form::Quoted,
+        };
         done.node.value = match tag {
             Some(tag) => self.tagged(tag, &text, span),
             None if style == Style::Plain => resolve::plain(&text, self.dialect),
@@ -359,7 +367,7 @@ impl<'a> Composer<'a> {
         self.made += 1;
         let span = self.span(event.start.at, event.end.at);
         let mut done = Done {
-            node: Node { value: Value::Null, span },
+            node: Node::new(Value::Null, span),
             start: event.start,
             height: 0,
             made: self.made,

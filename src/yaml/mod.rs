@@ -27,12 +27,12 @@ mod tests;
 mod timestamp;
 
 pub use map::{Entry, Map};
-pub use node::{Node, Number, Str, Value};
+pub use node::{Form, Node, Number, Str, Value};
 pub use path::{FieldPath, Step};
 pub use problem::YamlError;
 pub use read::{
     Documents, ReadOptions, decode, each_document, parse_documents, parse_documents_with,
     parse_first, parse_one, parse_text,
 };
-pub use resolve::Dialect;
+pub use resolve::{Dialect, plain_scalar};
 pub use substitute::Substitute;

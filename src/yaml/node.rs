@@ -17,6 +17,21 @@ pub struct Node {
     pub value: Value,
     /// Where it was written.
     pub span: Span,
+    /// How it was written.
+    pub form: Form,
+}
+
+/// How a scalar was written, as far as it matters to who changes it: kustomize puts a new value into
+/// the quotes of the old one, and drops a null that nothing was written for.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// Without quotes, or computed.
+    #[default]
+    Plain,
+    /// In quotes, or as a block of text.
+    Quoted,
+    /// Not at all: `key:` is null.
+    Nothing,
 }
 
 /// A value of YAML's or JSON's data model, with text keys.
@@ -111,11 +126,11 @@ impl fmt::Display for Number {
 
 impl Node {
     /// Null, from nowhere.
-    pub const NULL: Node = Node { value: Value::Null, span: Span::NONE };
+    pub const NULL: Node = Node { value: Value::Null, span: Span::NONE, form: Form::Plain };
 
     /// Makes a node.
     pub fn new(value: impl Into<Value>, span: Span) -> Node {
-        Node { value: value.into(), span }
+        Node { value: value.into(), span, form: Form::Plain }
     }
 
     /// An empty map, from nowhere.
@@ -350,7 +365,7 @@ impl fmt::Debug for Number {
 
 impl<T: Into<Value>> From<T> for Node {
     fn from(value: T) -> Node {
-        Node { value: value.into(), span: Span::NONE }
+        Node::new(value, Span::NONE)
     }
 }
 

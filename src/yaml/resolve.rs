@@ -79,6 +79,12 @@ pub(super) fn plain(text: &str, dialect: Dialect) -> Value {
     }
 }
 
+/// The value of a text that stands without quotes, as kustomize reads it.
+#[must_use]
+pub fn plain_scalar(text: &str) -> Value {
+    plain(text, Dialect::GoYamlV3)
+}
+
 /// The value of a scalar with a tag, or go-yaml's words on why it has none.
 pub(super) fn tagged(tag: &str, text: &str, dialect: Dialect) -> Result<Value, String> {
     let short = short_tag(tag);

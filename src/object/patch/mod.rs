@@ -5,12 +5,14 @@
 //! | [`json6902`] | a list of operations (RFC 6902) | by index |
 //! | [`merge`] | a partial document (RFC 7386) | replaced |
 //! | [`strategic`] | a partial document with directives (Kubernetes) | merged by key where the schema says so |
+//! | [`kustomize`] | the same, as kustomize reads it | merged by kustomize's own table of keys |
 //!
 //! What a patch puts in keeps the spans of the patch, so that a field leads to the line that set it
 //! last. A patch that fails leaves its target in an undefined state: callers patch a copy, or give
 //! up the target.
 
 pub mod json6902;
+pub mod kustomize;
 pub mod merge;
 pub mod strategic;
 

@@ -357,6 +357,6 @@ fn merge(below: &mut Node, above: Node) {
                 }
             }
         }
-        (_, value) => *below = Node { value, span },
+        (_, value) => *below = Node::new(value, span),
     }
 }

@@ -101,5 +101,5 @@ fn shifted(node: Node, offset: usize) -> Node {
         }
         scalar => scalar,
     };
-    Node { value, span }
+    Node::new(value, span)
 }

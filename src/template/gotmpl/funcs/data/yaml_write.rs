@@ -113,7 +113,7 @@ impl Convert {
                 return Err(format!("{error} type: {of}"));
             }
         };
-        Ok(Node { value, span: crate::base::source::Span::NONE })
+        Ok(Node::from(value))
     }
 }
 
