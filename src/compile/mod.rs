@@ -143,7 +143,7 @@ fn plain(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics> 
     let label = request.tree.label().trim_end_matches('/');
     let name = label.rsplit('/').next().unwrap_or(label);
     let release = release(request, &overlays, name);
-    let (rendered, warnings) = changed(rendered, overlays, request)?;
+    let (rendered, warnings) = changed(rendered, overlays, request, sources)?;
     Ok(Compiled {
         objects: rendered.objects,
         crds: rendered.crds,
@@ -204,7 +204,7 @@ fn native(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics>
         },
         sources,
     )?;
-    let (rendered, warnings) = changed(rendered, overlays, request)?;
+    let (rendered, warnings) = changed(rendered, overlays, request, sources)?;
     Ok(Compiled {
         objects: rendered.objects,
         crds: rendered.crds,
@@ -251,7 +251,7 @@ fn chart(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics> 
     )
     .map_err(|failed| failed.faults)?;
     let (objects, mut warnings) = helm::objects(&rendered, sources)?;
-    let (objects, more) = changed(objects, overlays, request)?;
+    let (objects, more) = changed(objects, overlays, request, sources)?;
     warnings.extend(more);
     Ok(Compiled {
         objects: objects.objects,
@@ -294,6 +294,7 @@ fn changed(
     rendered: Rendered,
     overlays: Vec<Overlay>,
     request: &Request,
+    sources: &Sources,
 ) -> Result<(Rendered, Diagnostics), Diagnostics> {
     if overlays.is_empty() {
         return Ok((rendered, Diagnostics::new()));
@@ -304,7 +305,7 @@ fn changed(
     let definitions: HashSet<_> = all.iter().map(|object| object.origin.clone()).collect();
     all.extend(rendered.objects);
     for overlay in overlays {
-        overlay.apply(&mut all, &schemas, &mut sink);
+        overlay.apply(&mut all, &schemas, sources, &mut sink);
     }
     let (crds, objects) = all.into_iter().partition(|object| definitions.contains(&object.origin));
     sink.finish(Rendered { objects, crds, notes: rendered.notes })

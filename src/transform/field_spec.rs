@@ -1,10 +1,14 @@
-//! Field specs: which fields of which kinds a transformer writes, as Kustomize names them.
+//! Field specs: which fields of which kinds a transformer writes, as kustomize names them.
+//!
+//! A path has `/` between its keys (`\/` is a slash in a key). A list on the way stands for all of
+//! its items; a key that ends in `[]` says that a list is expected, so nothing is made there.
 
 use crate::object::Gvk;
 use crate::yaml::{Node, Str, Value};
+use std::collections::HashMap;
 
 /// One field of some kinds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldSpec {
     /// API group; empty for any.
     pub group: Str,
@@ -12,22 +16,48 @@ pub struct FieldSpec {
     pub version: Str,
     /// Kind; empty for any.
     pub kind: Str,
-    /// Keys from the root, with `/` between them. Lists stand for all of their items.
+    /// Keys from the root.
     pub path: Str,
     /// Make the field, and the maps above it, where it is absent.
     pub create: bool,
 }
 
+/// What stands in a field that is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Make {
+    /// No field is made, whatever the spec says.
+    Nothing,
+    /// A text, which is null until it is set.
+    Scalar,
+    /// An empty map.
+    Map,
+    /// An empty list.
+    List,
+}
+
+/// Why a field could not be written. The texts are kustomize's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct FieldError(pub String);
+
 impl FieldSpec {
     /// The spec of a row: group, kind, path, create.
     #[must_use]
     pub fn row(group: &str, kind: &str, path: &str, create: bool) -> FieldSpec {
+        let (version, path) = (Str::default(), path.into());
+        FieldSpec { group: group.into(), version, kind: kind.into(), path, create }
+    }
+
+    /// Reads `group`, `version`, `kind`, `path` and `create` of a map.
+    #[must_use]
+    pub fn read(node: &Node) -> FieldSpec {
+        let text = |key: &str| Str::from(node.str_at(&[key]).unwrap_or_default());
         FieldSpec {
-            group: group.into(),
-            version: Str::default(),
-            kind: kind.into(),
-            path: path.into(),
-            create,
+            group: text("group"),
+            version: text("version"),
+            kind: text("kind"),
+            path: text("path"),
+            create: node.get("create").and_then(Node::as_bool).unwrap_or(false),
         }
     }
 
@@ -40,34 +70,147 @@ impl FieldSpec {
             && fits(&self.kind, &gvk.kind)
     }
 
-    /// Calls `change` for every field that the path leads to. A field that is made holds null when
-    /// `change` sees it.
-    pub fn visit(&self, root: &mut Node, change: &mut dyn FnMut(&mut Node)) {
-        let keys: Vec<&str> = self.path.split('/').collect();
-        walk(root, &keys, self.create, change);
+    /// Adds a spec to a list, unless one that fits as much is there.
+    ///
+    /// # Errors
+    /// When that one differs in whether it makes the field.
+    pub fn merge_into(&self, specs: &mut Vec<FieldSpec>) -> Result<(), FieldError> {
+        let gvk = |it: &FieldSpec| Gvk {
+            group: it.group.clone(),
+            version: it.version.clone(),
+            kind: it.kind.clone(),
+        };
+        match specs.iter().find(|it| it.path == self.path && self.fits(&gvk(it))) {
+            None => specs.push(self.clone()),
+            Some(same) if same.create == self.create => {}
+            Some(_) => return Err(FieldError("conflicting fieldspecs".to_owned())),
+        }
+        Ok(())
+    }
+
+    /// Calls `change` for every field that the path leads to.
+    ///
+    /// # Errors
+    /// When something that holds no fields is in the way, or what `change` says.
+    pub fn visit(
+        &self,
+        root: &mut Node,
+        make: Make,
+        change: &mut dyn FnMut(&mut Node) -> Result<(), FieldError>,
+    ) -> Result<(), FieldError> {
+        let make = if self.create { make } else { Make::Nothing };
+        walk(root, &keys(&self.path), make, change)
     }
 }
 
-fn walk(node: &mut Node, keys: &[&str], create: bool, change: &mut dyn FnMut(&mut Node)) {
+/// Specs by the kinds that they are about, their paths cut into keys.
+#[derive(Debug, Default)]
+pub struct SpecIndex<'a> {
+    by_kind: HashMap<&'a str, Vec<(&'a FieldSpec, Vec<Str>)>>,
+}
+
+impl<'a> SpecIndex<'a> {
+    /// Sorts specs by kind.
+    pub fn new(specs: impl IntoIterator<Item = &'a FieldSpec>) -> SpecIndex<'a> {
+        let mut index = SpecIndex::default();
+        for spec in specs {
+            let of_kind = index.by_kind.entry(spec.kind.as_str()).or_default();
+            of_kind.push((spec, keys(&spec.path)));
+        }
+        index
+    }
+
+    /// The specs for one kind, those for any kind first.
+    pub fn of<'s>(&'s self, gvk: &'s Gvk) -> impl Iterator<Item = &'s (&'a FieldSpec, Vec<Str>)> {
+        let any = self.by_kind.get("").into_iter().flatten();
+        let own = (!gvk.kind.is_empty()).then(|| self.by_kind.get(gvk.kind.as_str())).flatten();
+        any.chain(own.into_iter().flatten()).filter(|(spec, _)| spec.fits(gvk))
+    }
+
+    /// Calls `change` for every field of an object that a spec leads to.
+    ///
+    /// # Errors
+    /// When something that holds no fields is in the way, or what `change` says.
+    pub fn visit(
+        &self,
+        gvk: &Gvk,
+        root: &mut Node,
+        make: Make,
+        change: &mut dyn FnMut(&mut Node) -> Result<(), FieldError>,
+    ) -> Result<(), FieldError> {
+        for (spec, keys) in self.of(gvk) {
+            let make = if spec.create { make } else { Make::Nothing };
+            walk(root, keys, make, change).map_err(|error| {
+                let path = &spec.path;
+                let id = super::set::Scopes::kustomize().id(root);
+                FieldError(format!("considering field '{path}' of object {id}: {error}"))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The keys of a path.
+#[must_use]
+pub fn keys(path: &str) -> Vec<Str> {
+    let mut keys: Vec<Str> = Vec::new();
+    for part in path.split('/') {
+        match keys.last_mut().filter(|last| last.ends_with('\\')) {
+            Some(last) => {
+                last.pop();
+                last.push('/');
+                last.push_str(part);
+            }
+            None => keys.push(part.into()),
+        }
+    }
+    keys
+}
+
+/// Goes from a node along keys, and calls `change` where they end.
+///
+/// # Errors
+/// When something that holds no fields is in the way, or what `change` says.
+pub fn walk(
+    node: &mut Node,
+    keys: &[Str],
+    make: Make,
+    change: &mut dyn FnMut(&mut Node) -> Result<(), FieldError>,
+) -> Result<(), FieldError> {
     let Some((key, rest)) = keys.split_first() else { return change(node) };
     match &mut node.value {
-        Value::List(items) => items.iter_mut().for_each(|item| walk(item, keys, create, change)),
+        Value::Null => Ok(()),
+        Value::List(items) => items.iter_mut().try_for_each(|item| walk(item, keys, make, change)),
         Value::Map(map) => {
-            let name = key.trim_end_matches("[]");
-            // a list is never made: there is no item to put into it
-            let make = create && name == *key;
-            let empty = map.get(name).is_none_or(Node::is_null);
-            if empty && !make {
-                return;
+            let name = key.strip_suffix("[]").unwrap_or(key);
+            if name.is_empty() {
+                let message = "cannot set or create an empty field name".to_owned();
+                return Err(FieldError(message));
             }
-            if empty {
-                map.insert(name, if rest.is_empty() { Node::NULL } else { Node::map() });
+            let is_list = name.len() != key.len();
+            let made = match make {
+                Make::Nothing => None,
+                _ if is_list => None,
+                _ if !rest.is_empty() => Some(Node::map()),
+                Make::Scalar => Some(Node::NULL),
+                Make::Map => Some(Node::map()),
+                Make::List => Some(Node::list()),
+            };
+            let Some(value) = map.get_mut(name) else {
+                // nothing is put in before it is known that something will stand there
+                let Some(mut made) = made else { return Ok(()) };
+                walk(&mut made, rest, make, change)?;
+                map.insert(name, made);
+                return Ok(());
+            };
+            if value.is_null()
+                && let Some(made) = made
+            {
+                *value = made;
             }
-            if let Some(value) = map.get_mut(name) {
-                walk(value, rest, create, change);
-            }
+            walk(value, rest, make, change)
         }
-        _ => {}
+        _ => Err(FieldError("expected sequence or mapping node".to_owned())),
     }
 }
 
@@ -85,10 +228,24 @@ mod tests {
             ("a[]/b", true, json!({}), json!({})),
             ("a[]/b", true, json!({"a": [{}, {"b": 0}]}), json!({"a": [{"b": 1}, {"b": 1}]})),
             ("a/b", false, json!({"a": [{"c": 0}, {"b": 0}]}), json!({"a": [{"c": 0}, {"b": 1}]})),
+            ("a/b\\/c", true, json!({}), json!({"a": {"b/c": 1}})),
         ] {
             let mut node = Node::from(before);
-            FieldSpec::row("", "", path, create).visit(&mut node, &mut |node| *node = 1.into());
+            let spec = FieldSpec::row("", "", path, create);
+            let mut set = |node: &mut Node| {
+                *node = 1.into();
+                Ok(())
+            };
+            spec.visit(&mut node, Make::Scalar, &mut set).expect("fields");
             assert_eq!(node, Node::from(after), "{path}");
         }
+    }
+
+    #[test]
+    fn what_holds_no_fields_is_a_fault() {
+        let mut node = Node::from(json!({"a": "text"}));
+        let spec = FieldSpec::row("", "", "a/b", true);
+        let fault = spec.visit(&mut node, Make::Scalar, &mut |_| Ok(())).expect_err("a fault");
+        assert_eq!(fault.to_string(), "expected sequence or mapping node");
     }
 }

@@ -1,10 +1,10 @@
 //! Other names, tags or digests for container images.
 
-use super::Transformer;
-use super::field_spec::FieldSpec;
-use crate::base::diag::{Diagnostic, Diagnostics};
+use super::field_spec::{FieldSpec, Make};
+use super::set::ResourceSet;
+use super::{Context, Transformer};
+use crate::base::diag::Diagnostic;
 use crate::base::source::Span;
-use crate::object::Object;
 use crate::yaml::Node;
 use std::collections::BTreeSet;
 
@@ -40,16 +40,16 @@ const PATHS: &[&str] = &[
 ];
 
 impl Transformer for Image {
-    fn transform(&self, objects: &mut Vec<Object>, sink: &mut Diagnostics) {
+    fn transform(&self, set: &mut ResourceSet, context: &mut Context<'_>) {
         let wanted = self.name.as_str().unwrap_or_default();
         let specs: Vec<FieldSpec> =
             PATHS.iter().map(|path| FieldSpec::row("", "", path, false)).collect();
         let mut found = false;
         let mut others = BTreeSet::new();
-        for object in objects.iter_mut().filter(|o| o.kind() != "CustomResourceDefinition") {
+        for object in set.contents_mut().filter(|o| o.kind() != "CustomResourceDefinition") {
             for spec in &specs {
-                spec.visit(&mut object.root, &mut |node| {
-                    let Some(image) = node.as_str() else { return };
+                let _ = spec.visit(&mut object.root, Make::Nothing, &mut |node| {
+                    let Some(image) = node.as_str() else { return Ok(()) };
                     let (name, tag, digest) = split(image);
                     if name == wanted {
                         let changed = self.changed(name, tag, digest);
@@ -58,13 +58,14 @@ impl Transformer for Image {
                     } else {
                         others.insert(name.to_owned());
                     }
+                    Ok(())
                 });
             }
         }
         if !found {
             let known = others.iter().map(String::as_str);
             let nearest = crate::base::suggest::did_you_mean(wanted, known);
-            sink.push(
+            context.sink.push(
                 Diagnostic::warning(
                     "wharf::transform::image_matches_nothing",
                     format!("no container has the image `{wanted}`"),

@@ -1,6 +1,6 @@
-//! Transformers: each maps a set of objects to a set, as Kustomize's transformer of that name does.
+//! Transformers: each maps a set of resources to a set, as Kustomize's transformer of that name does.
 //!
-//! | module | field of an overlay |
+//! | module | field of an overlay or kustomization |
 //! |---|---|
 //! | [`patches`] | `patches` |
 //! | [`namespace`] | `namespace` |
@@ -10,8 +10,9 @@
 //!
 //! [`overlay`] reads them from a file and runs them in this order. What a transformer writes has
 //! the span of what asked for it, so that a field leads to the line of the overlay or patch.
-//! Every transformer is linear in the objects.
+//! Every transformer is linear in the resources.
 
+pub mod config;
 pub mod field_spec;
 pub mod images;
 pub mod labels;
@@ -19,12 +20,51 @@ pub mod namespace;
 pub mod overlay;
 pub mod patches;
 pub mod replicas;
+pub mod set;
 
-use crate::base::diag::Diagnostics;
-use crate::object::Object;
+pub use set::{Resource, ResourceSet};
 
-/// Changes a set of objects.
-pub trait Transformer {
-    /// Changes the set; faults go to the sink.
-    fn transform(&self, objects: &mut Vec<Object>, sink: &mut Diagnostics);
+use crate::base::diag::{Diagnostic, Diagnostics};
+use crate::base::source::{Sources, Span};
+use crate::schema::Schemas;
+use crate::yaml::Entry;
+use field_spec::FieldError;
+
+/// Whose rules hold where they differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rules {
+    /// kustomize's, in everything.
+    #[default]
+    Kustomize,
+    /// Those of overlays: what finds nothing is a fault, and definitions of custom resources in the
+    /// set say where their objects live and how they merge.
+    Overlay,
+}
+
+/// What transformers may look at besides the set, and where they report.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The texts that spans lead into.
+    pub sources: &'a Sources,
+    /// How the fields of kinds merge.
+    pub schemas: &'a Schemas,
+    /// Whose rules hold.
+    pub rules: Rules,
+    /// Faults and doubts.
+    pub sink: &'a mut Diagnostics,
+}
+
+/// The fault of a field of a resource that could not be written.
+fn failed(error: &FieldError, resource: &Resource, by: Option<&Entry>) -> Diagnostic {
+    let at = resource.root.at(&["metadata"]).map_or(resource.root.span, |it| it.span);
+    Diagnostic::error("wharf::transform::field", format!("{}: {error}", resource.shown()))
+        .at(at, "of this object")
+        .at(by.map_or(Span::NONE, |entry| entry.key_span), "asked for here")
+}
+
+/// Changes a set of resources.
+pub trait Transformer: std::fmt::Debug {
+    /// Changes the set; faults go to the context's sink. After an error the set may be in any
+    /// state.
+    fn transform(&self, set: &mut ResourceSet, context: &mut Context<'_>);
 }

@@ -1,136 +1,191 @@
-//! Puts all objects into one namespace.
+//! Puts all resources into one namespace.
 //!
-//! Objects of cluster-wide kinds stay where they are. Where the namespace stands in other places it
-//! follows: the name of a Namespace, the service of an `APIService` or of a conversion webhook, and
-//! subjects and webhooks that name a service account or service of the set.
+//! Resources of kinds that are known to be cluster-wide stay where they are. Where the namespace
+//! stands in other places it follows: the name of a Namespace and the fields of the specs, and
+//! subjects of role bindings. With [`Rules::Overlay`] also subjects and webhooks that name a service
+//! account or service of the set.
 
-use super::Transformer;
-use super::field_spec::FieldSpec;
-use crate::base::diag::Diagnostics;
-use crate::object::{Gvk, Object};
-use crate::yaml::{Node, Str};
+use super::field_spec::{FieldError, FieldSpec, Make, SpecIndex, keys, walk};
+use super::set::{Resource, ResourceSet, Scopes};
+use super::{Context, Rules, Transformer, failed};
+use crate::base::diag::Diagnostic;
+use crate::yaml::{Node, Value};
 use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Which subjects of role bindings move.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Subjects {
+    /// Those named `default`.
+    #[default]
+    Default,
+    /// All service accounts.
+    Accounts,
+    /// None.
+    Nothing,
+}
 
 /// The namespace to set.
 #[derive(Clone, Debug)]
 pub struct Namespace {
     /// Its name, with where it was written.
     pub name: Node,
+    /// Fields that hold it, besides the metadata.
+    pub specs: Vec<FieldSpec>,
+    /// Only fields that are empty are set.
+    pub unset_only: bool,
+    /// Which subjects of role bindings move.
+    pub subjects: Subjects,
 }
 
-/// Kinds of Kubernetes that live in no namespace.
-const CLUSTER_WIDE: &[&str] = &[
-    "APIService",
-    "CSIDriver",
-    "CSINode",
-    "CertificateSigningRequest",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "ClusterTrustBundle",
-    "ComponentStatus",
-    "CustomResourceDefinition",
-    "DeviceClass",
-    "FlowSchema",
-    "IPAddress",
-    "IngressClass",
-    "MutatingAdmissionPolicy",
-    "MutatingAdmissionPolicyBinding",
-    "MutatingWebhookConfiguration",
-    "Namespace",
-    "Node",
-    "PersistentVolume",
-    "PodSecurityPolicy",
-    "PriorityClass",
-    "PriorityLevelConfiguration",
-    "ResourceSlice",
-    "RuntimeClass",
-    "SelfSubjectAccessReview",
-    "SelfSubjectReview",
-    "SelfSubjectRulesReview",
-    "ServiceCIDR",
-    "StorageClass",
-    "StorageVersionMigration",
-    "SubjectAccessReview",
-    "TokenReview",
-    "ValidatingAdmissionPolicy",
-    "ValidatingAdmissionPolicyBinding",
-    "ValidatingWebhookConfiguration",
-    "VolumeAttachment",
-    "VolumeAttributesClass",
-];
-
-/// Kinds of custom resources that live in no namespace, as definitions in the set say.
-fn custom_cluster_wide(objects: &[Object]) -> HashSet<(Str, Str)> {
-    let text = |object: &Object, path: &[&str]| Str::from(object.root.str_at(path).unwrap_or(""));
-    objects
-        .iter()
-        .filter(|object| object.kind() == "CustomResourceDefinition")
-        .filter(|object| object.root.str_at(&["spec", "scope"]) == Some("Cluster"))
-        .map(|object| (text(object, &["spec", "group"]), text(object, &["spec", "names", "kind"])))
-        .collect()
+impl Namespace {
+    /// The namespace as the field of a kustomization sets it.
+    #[must_use]
+    pub fn new(name: Node, specs: Vec<FieldSpec>) -> Namespace {
+        Namespace { name, specs, unset_only: false, subjects: Subjects::default() }
+    }
 }
 
 impl Transformer for Namespace {
-    fn transform(&self, objects: &mut Vec<Object>, _sink: &mut Diagnostics) {
-        let custom = custom_cluster_wide(objects);
-        let named = |kind: &str, objects: &[Object]| -> HashSet<(String, String)> {
-            let of_kind = objects.iter().filter(|object| object.kind() == kind);
-            of_kind.map(|object| (object.namespace().into(), object.name().into())).collect()
+    fn transform(&self, set: &mut ResourceSet, context: &mut Context<'_>) {
+        if self.name.as_str().is_none_or(str::is_empty) {
+            return;
+        }
+        let mut scopes = set.scopes().clone();
+        let known = (context.rules == Rules::Overlay).then(|| {
+            Arc::make_mut(&mut scopes).learn(set.iter());
+            Known::of(set)
+        });
+        let skips = |spec: &&FieldSpec| {
+            let binding = ["RoleBinding", "ClusterRoleBinding"].contains(&spec.kind.as_str());
+            spec.path == "metadata/namespace" || binding && spec.path == "subjects/namespace"
         };
-        let accounts = named("ServiceAccount", objects);
-        let services = named("Service", objects);
-        let known = |set: &HashSet<(String, String)>, node: &Node| {
-            let text = |key| node.str_at(&[key]).unwrap_or_default().to_owned();
-            set.contains(&(text("namespace"), text("name")))
-                || set.contains(&(String::new(), text("name")))
-        };
-        let specs = [
-            FieldSpec::row("apiregistration.k8s.io", "APIService", "spec/service/namespace", true),
-            FieldSpec::row(
-                "apiextensions.k8s.io",
-                "CustomResourceDefinition",
-                "spec/conversion/webhook/clientConfig/service/namespace",
-                false,
-            ),
-        ];
-        for object in objects {
-            let gvk = object.gvk();
-            let Gvk { group, version, kind } = &gvk;
-            let is_core = group.is_empty() || CLUSTER_WIDE.contains(&kind.as_str());
-            if kind == "Namespace" && group.is_empty() && version == "v1" {
-                object.root.set_at(&["metadata", "name"], self.name.clone());
-            }
-            let wide = is_core && CLUSTER_WIDE.contains(&kind.as_str())
-                || custom.contains(&(group.clone(), kind.clone()));
-            if !wide {
-                object.root.set_at(&["metadata", "namespace"], self.name.clone());
-            }
-            for spec in specs.iter().filter(|spec| spec.fits(&gvk)) {
-                spec.visit(&mut object.root, &mut |node| *node = self.name.clone());
-            }
-            match kind.as_str() {
-                "RoleBinding" | "ClusterRoleBinding" => {
-                    let subjects = object.root.get_mut("subjects").and_then(Node::as_list_mut);
-                    for subject in subjects.into_iter().flatten() {
-                        let is_account = subject.str_at(&["kind"]) == Some("ServiceAccount")
-                            && known(&accounts, subject);
-                        if is_account || subject.str_at(&["name"]) == Some("default") {
-                            subject.set("namespace", self.name.clone());
-                        }
-                    }
-                }
-                "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration" => {
-                    FieldSpec::row("", "", "webhooks/clientConfig/service", false).visit(
-                        &mut object.root,
-                        &mut |service| {
-                            if known(&services, service) {
-                                service.set("namespace", self.name.clone());
-                            }
-                        },
-                    );
-                }
-                _ => {}
+        let specs = SpecIndex::new(self.specs.iter().filter(|spec| !skips(spec)));
+        for resource in set.iter_mut().filter(|resource| !resource.from_chart) {
+            resource.remember(&scopes);
+            if let Err(error) = self.one(resource, &specs, &scopes, known.as_ref()) {
+                let error = FieldError(format!("namespace transformation failed: {error}"));
+                context
+                    .sink
+                    .push(failed(&error, resource, None).at(self.name.span, "asked for here"));
             }
         }
+        if context.rules == Rules::Kustomize {
+            self.collisions(set, context);
+        }
+    }
+}
+
+impl Namespace {
+    fn one(
+        &self,
+        resource: &mut Resource,
+        specs: &SpecIndex<'_>,
+        scopes: &Scopes,
+        known: Option<&Known>,
+    ) -> Result<(), FieldError> {
+        let gvk = resource.gvk();
+        let root = &mut resource.root;
+        let mut set = |node: &mut Node| self.set(node);
+        if !scopes.is_cluster_wide(&gvk) {
+            walk(root, &keys("metadata/namespace"), Make::Scalar, &mut set)?;
+        }
+        let is_binding = gvk.kind == "RoleBinding" || gvk.kind == "ClusterRoleBinding";
+        if is_binding
+            && let Some(Value::List(subjects)) = root.get_mut("subjects").map(|it| &mut it.value)
+        {
+            for subject in subjects {
+                let text = |key: &str| subject.str_at(&[key]).unwrap_or_default();
+                let moves = match self.subjects {
+                    Subjects::Nothing => false,
+                    Subjects::Accounts => text("kind") == "ServiceAccount",
+                    Subjects::Default => {
+                        text("name") == "default"
+                            || text("kind") == "ServiceAccount"
+                                && known.is_some_and(|it| it.has(&it.accounts, subject))
+                    }
+                };
+                if moves {
+                    walk(subject, &keys("namespace"), Make::Scalar, &mut set)?;
+                }
+            }
+        }
+        for (spec, keys) in specs.of(&gvk) {
+            // the name of a Namespace of another version is no namespace
+            if spec.path == "metadata/name" && !(gvk.group.is_empty() && gvk.version == "v1") {
+                continue;
+            }
+            let make = if spec.create { Make::Scalar } else { Make::Nothing };
+            walk(root, keys, make, &mut set)?;
+        }
+        if gvk.kind.ends_with("WebhookConfiguration")
+            && let Some(known) = known
+        {
+            let path = keys("webhooks/clientConfig/service");
+            walk(root, &path, Make::Nothing, &mut |service| {
+                if known.has(&known.services, service) {
+                    service.set("namespace", self.name.clone());
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn set(&self, node: &mut Node) -> Result<(), FieldError> {
+        match &node.value {
+            Value::Map(_) | Value::List(_) => {
+                let kind = if node.as_map().is_some() { "MappingNode" } else { "SequenceNode" };
+                let message = format!(
+                    "namespace field specs must target scalar nodes: wrong node kind: expected \
+                     ScalarNode but got {kind}"
+                );
+                return Err(FieldError(message));
+            }
+            Value::Null => {}
+            Value::String(text) if text.is_empty() => {}
+            _ if self.unset_only => return Ok(()),
+            _ => {}
+        }
+        *node = self.name.clone();
+        Ok(())
+    }
+
+    /// Two resources that were in two namespaces must not become one.
+    fn collisions(&self, set: &mut ResourceSet, context: &mut Context<'_>) {
+        let scopes = set.scopes().clone();
+        let mut seen = HashSet::new();
+        for at in 0..set.len() {
+            let id = set.get(at).id(&scopes);
+            if seen.insert(id.key()) || set.current(&id).len() < 2 {
+                continue;
+            }
+            let message = format!("namespace transformation produces ID conflict: {id}");
+            let fault = Diagnostic::error("wharf::transform::field", message);
+            let place = set.get(at).root.at(&["metadata"]).map_or(self.name.span, |it| it.span);
+            context.sink.push(fault.at(self.name.span, "asked for here").at(place, "the second"));
+        }
+    }
+}
+
+/// Service accounts and services of a set, by namespace and name.
+struct Known {
+    accounts: HashSet<(String, String)>,
+    services: HashSet<(String, String)>,
+}
+
+impl Known {
+    fn of(set: &ResourceSet) -> Known {
+        let named = |kind: &str| {
+            let of_kind = set.iter().filter(|resource| resource.kind() == kind);
+            of_kind.map(|it| (it.namespace().to_owned(), it.name().to_owned())).collect()
+        };
+        Known { accounts: named("ServiceAccount"), services: named("Service") }
+    }
+
+    fn has(&self, set: &HashSet<(String, String)>, node: &Node) -> bool {
+        let text = |key| node.str_at(&[key]).unwrap_or_default().to_owned();
+        set.contains(&(text("namespace"), text("name")))
+            || set.contains(&(String::new(), text("name")))
     }
 }

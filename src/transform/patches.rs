@@ -5,13 +5,14 @@
 //! resources in the set say how lists of their objects merge. A patch that changes nothing because
 //! it finds nothing is an error.
 
-use super::Transformer;
+use super::set::{Resource, ResourceSet};
+use super::{Context, Transformer};
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::Span;
 use crate::base::suggest;
+use crate::object::meta;
 use crate::object::patch::{PatchError, json6902, strategic};
 use crate::object::selector::Selector;
-use crate::object::{Object, meta};
 use crate::schema::Schemas;
 use crate::yaml::Node;
 use regex::Regex;
@@ -22,8 +23,6 @@ use std::collections::{BTreeSet, HashMap};
 pub struct Patches {
     /// The patches.
     pub list: Vec<Patch>,
-    /// Kinds and how they merge.
-    pub schemas: Schemas,
 }
 
 /// One patch.
@@ -79,7 +78,7 @@ pub enum TargetField {
 impl Target {
     /// True when the object is meant.
     #[must_use]
-    pub fn matches(&self, object: &Object) -> bool {
+    pub fn matches(&self, object: &Resource) -> bool {
         let gvk = object.gvk();
         let text = |field| match field {
             TargetField::Group => gvk.group.as_str(),
@@ -98,7 +97,7 @@ impl Target {
 /// Objects by kind and name.
 type Index = HashMap<(String, String), Vec<usize>>;
 
-fn index(objects: &[Object]) -> Index {
+fn index(objects: &[Resource]) -> Index {
     let mut index = Index::new();
     for (at, object) in objects.iter().enumerate() {
         index.entry((object.kind().into(), object.name().into())).or_default().push(at);
@@ -107,8 +106,11 @@ fn index(objects: &[Object]) -> Index {
 }
 
 impl Transformer for Patches {
-    fn transform(&self, objects: &mut Vec<Object>, sink: &mut Diagnostics) {
-        let mut schemas = self.schemas.clone();
+    fn transform(&self, set: &mut ResourceSet, context: &mut Context<'_>) {
+        let scopes = set.scopes().clone();
+        let objects = &mut std::mem::take(set).into_vec();
+        let sink = &mut *context.sink;
+        let mut schemas = context.schemas.clone();
         for object in objects.iter().filter(|it| it.kind() == "CustomResourceDefinition") {
             // a definition with faults is named where objects are validated
             let _ = schemas.add_crd(&object.root);
@@ -161,10 +163,11 @@ impl Transformer for Patches {
                 known = index(objects);
             }
         }
+        *set = ResourceSet::unchecked(std::mem::take(objects), scopes);
     }
 }
 
-fn remove(objects: &mut Vec<Object>, gone: &[usize]) {
+fn remove(objects: &mut Vec<Resource>, gone: &[usize]) {
     let mut at = 0;
     objects.retain(|_| {
         at += 1;
@@ -173,14 +176,14 @@ fn remove(objects: &mut Vec<Object>, gone: &[usize]) {
 }
 
 /// What a target that fits nothing may have meant.
-fn nearest(target: &Target, objects: &[Object]) -> String {
-    let kinds: BTreeSet<&str> = objects.iter().map(Object::kind).collect();
-    let of_kind = |object: &&Object| {
+fn nearest(target: &Target, objects: &[Resource]) -> String {
+    let kinds: BTreeSet<&str> = objects.iter().map(Resource::kind).collect();
+    let of_kind = |object: &&Resource| {
         let mut kinds = target.expressions.iter().filter(|(field, _)| *field == TargetField::Kind);
         kinds.all(|(_, expression)| expression.is_match(object.kind()))
     };
     let names: BTreeSet<String> =
-        objects.iter().filter(of_kind).map(|object| object.id().to_string()).collect();
+        objects.iter().filter(of_kind).map(|object| object.shown().to_string()).collect();
     if names.is_empty() {
         return format!("kinds are: {}", Vec::from_iter(kinds).join(", "));
     }
@@ -195,7 +198,7 @@ fn no_match(span: Span, message: impl Into<String>) -> Diagnostic {
 /// The object that a strategic merge patch names.
 fn find(
     document: &Node,
-    objects: &[Object],
+    objects: &[Resource],
     known: &Index,
     patch: &Patch,
     sink: &mut Diagnostics,
@@ -219,7 +222,7 @@ fn find(
         [at] => return Some(*at),
         [] => {
             let same = objects.iter().filter(|object| object.kind() == gvk.kind);
-            let names: Vec<&str> = same.map(Object::name).collect();
+            let names: Vec<&str> = same.map(Resource::name).collect();
             let at = document.at(&["metadata", "name"]).map_or(patch.span, |node| node.span);
             let mut fault = no_match(
                 if at.is_none() { patch.span } else { at },
@@ -245,7 +248,7 @@ fn find(
 
 /// Merges a patch into an object; false when the patch deletes it.
 fn merge(
-    object: &mut Object,
+    object: &mut Resource,
     document: &Node,
     patch: &Patch,
     schemas: &Schemas,
@@ -276,17 +279,17 @@ fn merge(
     true
 }
 
-fn operate(object: &mut Object, operations: &Node, patch: &Patch, sink: &mut Diagnostics) {
+fn operate(object: &mut Resource, operations: &Node, patch: &Patch, sink: &mut Diagnostics) {
     if let Err(error) = json6902::apply(&mut object.root, operations) {
         sink.push(failed(&error, object, patch));
     }
 }
 
-fn failed(error: &PatchError, object: &Object, patch: &Patch) -> Diagnostic {
+fn failed(error: &PatchError, object: &Resource, patch: &Patch) -> Diagnostic {
     let at = if error.span().is_none() { patch.span } else { error.span() };
     Diagnostic::error(
         "wharf::transform::patch_failed",
-        format!("the patch does not fit {}: {error}", object.id()),
+        format!("the patch does not fit {}: {error}", object.shown()),
     )
     .at(at, "this part of the patch")
 }

@@ -13,13 +13,15 @@
 //! Read strictly: a key that is not known is an error with a suggestion, and one that a
 //! Kustomization has but overlays do not is said to be so. All faults are reported at once.
 
-use super::Transformer;
+use super::config::Config;
 use super::field_spec::FieldSpec;
 use super::images::Image;
-use super::labels::{self, Labels};
+use super::labels::Labels;
 use super::namespace::Namespace;
 use super::patches::{Change, Patch, Patches, Target, TargetField};
 use super::replicas::Replicas;
+use super::set::{Resource, ResourceSet, Scopes};
+use super::{Context, Rules, Transformer};
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::{FileId, RenderMap, Segment, Sources, Span};
 use crate::base::suggest;
@@ -181,22 +183,36 @@ impl Overlay {
     }
 
     /// Changes rendered objects. Faults and doubts go to the sink.
-    pub fn apply(self, objects: &mut Vec<Object>, schemas: &Schemas, sink: &mut Diagnostics) {
-        let patches = Patches { list: self.patches, schemas: schemas.clone() };
-        patches.transform(objects, sink);
+    pub fn apply(
+        self,
+        objects: &mut Vec<Object>,
+        schemas: &Schemas,
+        sources: &Sources,
+        sink: &mut Diagnostics,
+    ) {
+        let mut context = Context { sources, schemas, rules: Rules::Overlay, sink };
+        let list = std::mem::take(objects).into_iter().map(Resource::from).collect();
+        let mut set = ResourceSet::unchecked(list, Scopes::kubernetes().into());
+        let patches = Patches { list: self.patches };
+        patches.transform(&mut set, &mut context);
         if let Some(namespace) = &self.namespace {
-            namespace.transform(objects, sink);
+            namespace.transform(&mut set, &mut context);
         }
         for labels in &self.labels {
-            labels.transform(objects, sink);
+            labels.transform(&mut set, &mut context);
         }
         for replicas in &self.replicas {
-            replicas.transform(objects, sink);
+            replicas.transform(&mut set, &mut context);
         }
         for image in &self.images {
-            image.transform(objects, sink);
+            image.transform(&mut set, &mut context);
         }
+        objects.extend(set.into_vec().into_iter().map(Object::from));
     }
+}
+
+fn metadata() -> Vec<FieldSpec> {
+    vec![FieldSpec::row("", "", "metadata/labels", true)]
 }
 
 struct Reader<'a> {
@@ -221,8 +237,9 @@ impl Reader<'_> {
                 }
                 "values" => overlay.values = self.map(value, "`values`").map(|_| value.clone()),
                 "namespace" => {
-                    overlay.namespace =
-                        self.text(value, "`namespace`").map(|_| Namespace { name: value.clone() });
+                    overlay.namespace = self.text(value, "`namespace`").map(|_| {
+                        Namespace::new(value.clone(), Config::defaults().namespace.clone())
+                    });
                 }
                 "labels" => {
                     for item in self.list(value, "`labels`") {
@@ -232,13 +249,14 @@ impl Reader<'_> {
                 }
                 "commonLabels" => {
                     let pairs = self.pairs(value, "`commonLabels`");
-                    overlay
-                        .labels
-                        .extend(pairs.map(|pairs| Labels { pairs, specs: labels::selectors() }));
+                    overlay.labels.extend(pairs.map(|pairs| Labels {
+                        pairs,
+                        specs: Config::defaults().common_labels.clone(),
+                    }));
                 }
                 "commonAnnotations" => {
                     let pairs = self.pairs(value, "`commonAnnotations`");
-                    let specs = labels::annotations();
+                    let specs = Config::defaults().common_annotations.clone();
                     overlay.labels.extend(pairs.map(|pairs| Labels { pairs, specs }));
                 }
                 "images" => {
@@ -283,9 +301,9 @@ impl Reader<'_> {
             value.as_bool()
         });
         let mut specs = match (selectors, templates) {
-            (Some(true), _) => labels::selectors(),
-            (_, Some(true)) => labels::templates(),
-            _ => labels::metadata(),
+            (Some(true), _) => Config::defaults().common_labels.clone(),
+            (_, Some(true)) => Config::defaults().template_labels.clone(),
+            _ => metadata(),
         };
         for field in map.get("fields").map(|value| self.list(value, "`fields`")).unwrap_or_default()
         {

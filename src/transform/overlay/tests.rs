@@ -37,7 +37,7 @@ fn run(overlay: &str, files: &[(&str, &str)]) -> Outcome {
     let mut sink = Diagnostics::new();
     let layer = Layer::named(&tree, "prod").unwrap();
     match Overlay::load(&layer, &sources) {
-        Ok(overlay) => overlay.apply(&mut objects, &Schemas::latest(), &mut sink),
+        Ok(overlay) => overlay.apply(&mut objects, &Schemas::latest(), &sources, &mut sink),
         Err(faults) => sink.extend(faults),
     }
     let faults = sink
