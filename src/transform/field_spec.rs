@@ -40,7 +40,31 @@ pub enum Make {
 #[error("{0}")]
 pub struct FieldError(pub String);
 
+impl FieldError {
+    /// The fault of a value of another kind than it must have.
+    #[must_use]
+    pub fn wrong(expected: &str, found: &Value) -> FieldError {
+        let found = match found {
+            Value::List(_) => "SequenceNode",
+            Value::Map(_) => "MappingNode",
+            _ => "ScalarNode",
+        };
+        FieldError(format!("wrong node kind: expected {expected} but got {found}"))
+    }
+}
+
 impl FieldSpec {
+    /// The kinds that it is about, as messages show them: `Deployment.[noVer].[noGrp]`.
+    #[must_use]
+    pub fn shown_gvk(&self) -> String {
+        let or = |text: &Str, absent: &'static str| match text.as_str() {
+            "" => absent.to_owned(),
+            text => text.to_owned(),
+        };
+        let FieldSpec { group, version, kind, .. } = self;
+        format!("{}.{}.{}", or(kind, "[noKind]"), or(version, "[noVer]"), or(group, "[noGrp]"))
+    }
+
     /// The spec of a row: group, kind, path, create.
     #[must_use]
     pub fn row(group: &str, kind: &str, path: &str, create: bool) -> FieldSpec {
@@ -101,6 +125,15 @@ impl FieldSpec {
         let make = if self.create { make } else { Make::Nothing };
         walk(root, &keys(&self.path), make, change)
     }
+}
+
+/// True when every part of a selector that is not empty is the same in the other.
+#[must_use]
+pub fn selects(selector: &Gvk, gvk: &Gvk) -> bool {
+    let fits = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
+    fits(&selector.group, &gvk.group)
+        && fits(&selector.version, &gvk.version)
+        && fits(&selector.kind, &gvk.kind)
 }
 
 /// Specs by the kinds that they are about, their paths cut into keys.

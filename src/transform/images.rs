@@ -1,17 +1,22 @@
 //! Other names, tags or digests for container images.
+//!
+//! Images are looked for in the `containers` and `initContainers` of any object, however deep, and
+//! then in the fields of the configuration. Both may lead to the same image, which is then changed
+//! twice: seen with `tagSuffix`, which Kustomize adds twice to containers of pod templates.
 
-use super::field_spec::{FieldSpec, Make};
+use super::field_spec::{FieldError, FieldSpec, Make, SpecIndex};
 use super::set::ResourceSet;
-use super::{Context, Transformer};
+use super::{Context, Rules, Transformer, failed};
 use crate::base::diag::Diagnostic;
 use crate::base::source::Span;
-use crate::yaml::Node;
+use crate::yaml::{Form, Node, Value, plain_scalar};
+use regex::Regex;
 use std::collections::BTreeSet;
 
 /// One image and what becomes of it.
 #[derive(Clone, Debug, Default)]
 pub struct Image {
-    /// The name as it stands in containers, without tag and digest.
+    /// The name as it stands in containers, without tag and digest: a regular expression.
     pub name: Node,
     /// Another name.
     pub new_name: Option<String>,
@@ -19,51 +24,45 @@ pub struct Image {
     pub new_tag: Option<String>,
     /// Another digest; takes the tag away, unless there is a new one.
     pub digest: Option<String>,
-    /// Text to put after the tag.
+    /// Text to put after the tag; takes the digest away.
     pub tag_suffix: Option<String>,
     /// Where the change was asked for.
     pub span: Span,
+    /// Where images stand beside the containers of objects.
+    pub specs: Vec<FieldSpec>,
 }
-
-/// Where images stand.
-const PATHS: &[&str] = &[
-    "spec/containers[]/image",
-    "spec/initContainers[]/image",
-    "spec/ephemeralContainers[]/image",
-    "spec/volumes[]/image/reference",
-    "spec/template/spec/containers[]/image",
-    "spec/template/spec/initContainers[]/image",
-    "spec/template/spec/volumes[]/image/reference",
-    "spec/jobTemplate/spec/template/spec/containers[]/image",
-    "spec/jobTemplate/spec/template/spec/initContainers[]/image",
-    "spec/jobTemplate/spec/template/spec/volumes[]/image/reference",
-];
 
 impl Transformer for Image {
     fn transform(&self, set: &mut ResourceSet, context: &mut Context<'_>) {
         let wanted = self.name.as_str().unwrap_or_default();
-        let specs: Vec<FieldSpec> =
-            PATHS.iter().map(|path| FieldSpec::row("", "", path, false)).collect();
-        let mut found = false;
-        let mut others = BTreeSet::new();
-        for object in set.contents_mut().filter(|o| o.kind() != "CustomResourceDefinition") {
-            for spec in &specs {
-                let _ = spec.visit(&mut object.root, Make::Nothing, &mut |node| {
-                    let Some(image) = node.as_str() else { return Ok(()) };
-                    let (name, tag, digest) = split(image);
-                    if name == wanted {
-                        let changed = self.changed(name, tag, digest);
-                        *node = Node::new(changed, self.span);
-                        found = true;
-                    } else {
-                        others.insert(name.to_owned());
-                    }
-                    Ok(())
-                });
+        let tail = "(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?$";
+        let Ok(pattern) = Regex::new(&format!("^{wanted}{tail}")) else {
+            context.sink.push(
+                Diagnostic::error(
+                    "wharf::transform::invalid_expression",
+                    format!("the name of an image, `{wanted}`, is no regular expression"),
+                )
+                .at(self.name.span, "written here"),
+            );
+            return;
+        };
+        let index = SpecIndex::new(&self.specs);
+        let mut change = Change { image: self, pattern, found: false, others: BTreeSet::new() };
+        for resource in set.contents_mut() {
+            if resource.kind() == "CustomResourceDefinition" {
+                continue;
+            }
+            let gvk = resource.gvk();
+            let root = &mut resource.root;
+            let done = change.containers(root).and_then(|()| {
+                index.visit(&gvk, root, Make::Nothing, &mut |node| change.image(node))
+            });
+            if let Err(error) = done {
+                context.sink.push(failed(&error, resource, None).at(self.span, "asked for here"));
             }
         }
-        if !found {
-            let known = others.iter().map(String::as_str);
+        if !change.found && context.rules == Rules::Overlay {
+            let known = change.others.iter().map(String::as_str);
             let nearest = crate::base::suggest::did_you_mean(wanted, known);
             context.sink.push(
                 Diagnostic::warning(
@@ -74,6 +73,66 @@ impl Transformer for Image {
                 .maybe_help(nearest),
             );
         }
+    }
+}
+
+/// A change on its way through objects.
+struct Change<'a> {
+    image: &'a Image,
+    pattern: Regex,
+    found: bool,
+    others: BTreeSet<String>,
+}
+
+impl Change<'_> {
+    /// The images of all lists that are called as lists of containers are.
+    fn containers(&mut self, node: &mut Node) -> Result<(), FieldError> {
+        match &mut node.value {
+            Value::List(items) => items.iter_mut().try_for_each(|item| self.containers(item)),
+            Value::Map(map) => map.iter_mut().try_for_each(|(key, value)| {
+                if !matches!(value.value, Value::List(_) | Value::Map(_)) {
+                    return Ok(());
+                }
+                self.containers(value)?;
+                let named = ["containers", "initContainers"].contains(&key);
+                let items = value.as_list_mut().filter(|_| named);
+                items.into_iter().flatten().try_for_each(|container| match &mut container.value {
+                    Value::Map(fields) => {
+                        fields.get_mut("image").map_or(Ok(()), |it| self.image(it))
+                    }
+                    Value::Null => Ok(()),
+                    value => Err(FieldError::wrong("MappingNode", value)),
+                })
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn image(&mut self, node: &mut Node) -> Result<(), FieldError> {
+        let number;
+        let text = match &node.value {
+            Value::String(text) => text.as_str(),
+            Value::Null | Value::Bool(_) => return Ok(()),
+            Value::Number(value) => {
+                number = value.to_string();
+                &number
+            }
+            value => return Err(FieldError::wrong("ScalarNode", value)),
+        };
+        let (name, tag, digest) = split(text);
+        if self.pattern.is_match(text) {
+            self.found = true;
+            let changed = self.image.changed(name, tag, digest);
+            // the new text stands as the old one did
+            node.value = match node.form {
+                Form::Plain => plain_scalar(&changed),
+                _ => changed.into(),
+            };
+            node.span = self.image.span;
+        } else if !self.others.contains(name) {
+            self.others.insert(name.to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -97,19 +156,25 @@ impl Image {
     }
 }
 
-/// Name, tag and digest of an image; a colon before the last slash belongs to a port.
+/// Name, tag and digest of an image. A colon before the first slash belongs to a port.
 fn split(image: &str) -> (&str, &str, &str) {
-    let (rest, digest) = image.split_once('@').unwrap_or((image, ""));
-    let path = rest.rfind('/').map_or(0, |slash| slash + 1);
-    match rest[path..].find(':') {
-        Some(colon) => (&rest[..path + colon], &rest[path + colon + 1..], digest),
-        None => (rest, "", digest),
+    let path = image.find('/').unwrap_or(0);
+    let find = |mark: char| image[path..].find(mark).map(|at| path + at);
+    match (find(':'), find('@')) {
+        (None, None) => (image, "", ""),
+        (Some(colon), None) => (&image[..colon], &image[colon + 1..], ""),
+        (Some(colon), Some(at)) if colon < at => {
+            (&image[..colon], &image[colon + 1..at], &image[at + 1..])
+        }
+        (_, Some(at)) => (&image[..at], "", &image[at + 1..]),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::split;
+    use super::*;
+    use crate::transform::testing::{check, code, fault};
+    use serde_json::{Value, json};
 
     #[test]
     fn images_split_into_name_tag_and_digest() {
@@ -123,5 +188,56 @@ mod tests {
         ] {
             assert_eq!(split(image), parts, "{image}");
         }
+    }
+
+    fn image(name: &str, fields: [&str; 4]) -> Image {
+        let [new_name, new_tag, digest, tag_suffix] =
+            fields.map(|text| (!text.is_empty()).then(|| text.to_owned()));
+        let specs = vec![FieldSpec::row("", "", "spec/containers[]/image", true)];
+        let name = name.into();
+        Image { name, new_name, new_tag, digest, tag_suffix, specs, ..Image::default() }
+    }
+
+    fn custom(images: [&str; 2]) -> Value {
+        let containers: Vec<Value> = images.iter().map(|image| json!({"image": image})).collect();
+        json!({"apiVersion": "a/v1", "kind": "Any", "metadata": {"name": "x"},
+            "deep": [{"initContainers": containers}]})
+    }
+
+    #[test]
+    fn images_change_wherever_containers_are() {
+        for (name, fields, before, after) in [
+            ("a", ["b", "", "", ""], ["a", "c/a"], ["b", "c/a"]),
+            ("a", ["", "2", "", ""], ["a:1", "a@sha256:12"], ["a:2", "a:2"]),
+            ("a", ["", "", "sha256:9", ""], ["a:1", "a"], ["a@sha256:9", "a@sha256:9"]),
+            ("a", ["", "2", "sha256:9", ""], ["a:1", "ab"], ["a:2@sha256:9", "ab"]),
+            ("a", ["", "", "", "-x"], ["a:1", "a:1@sha256:1"], ["a:1-x", "a:1-x"]),
+            ("(.*)/a", ["b", "", "", ""], ["x/a:1", "a:1"], ["b:1", "a:1"]),
+        ] {
+            check(&image(name, fields), &[custom(before)], &[custom(after)]);
+        }
+    }
+
+    #[test]
+    fn a_pod_has_the_suffix_twice() {
+        let pod = |image| {
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"},
+            "spec": {"containers": [{"image": image}]}})
+        };
+        check(&image("a", ["", "", "", "-x"]), &[pod("a:1")], &[pod("a:1-x-x")]);
+    }
+
+    #[test]
+    fn containers_are_maps() {
+        let odd = json!({"apiVersion": "a/v1", "kind": "Any", "metadata": {"name": "x"},
+            "containers": ["a"]});
+        let fault = fault(&image("a", ["b", "", "", ""]), &[odd]);
+        assert!(fault.contains("expected MappingNode but got ScalarNode"), "{fault}");
+    }
+
+    #[test]
+    fn a_name_is_an_expression() {
+        let odd = image("a(", ["b", "", "", ""]);
+        assert_eq!(code(&odd, &[]), "wharf::transform::invalid_expression");
     }
 }

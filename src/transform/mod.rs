@@ -7,20 +7,32 @@
 //! | [`labels`] | `labels`, `commonLabels`, `commonAnnotations` |
 //! | [`replicas`] | `replicas` |
 //! | [`images`] | `images` |
+//! | [`replacements`] | `replacements` |
+//! | [`variables`] | `vars` |
+//! | [`sort_order`] | `sortOptions` |
+//! | [`config`], [`crds`] | `configurations`, `crds` |
 //!
 //! [`overlay`] reads them from a file and runs them in this order. What a transformer writes has
 //! the span of what asked for it, so that a field leads to the line of the overlay or patch.
 //! Every transformer is linear in the resources.
 
 pub mod config;
+pub mod crds;
+pub mod field_path;
 pub mod field_spec;
 pub mod images;
 pub mod labels;
 pub mod namespace;
 pub mod overlay;
 pub mod patches;
+pub mod read;
+pub mod replacements;
 pub mod replicas;
 pub mod set;
+pub mod sort_order;
+#[cfg(test)]
+mod testing;
+pub mod variables;
 
 pub use set::{Resource, ResourceSet};
 

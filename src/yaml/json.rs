@@ -75,6 +75,54 @@ pub fn go_string(node: &Node) -> String {
     out
 }
 
+/// Writes JSON as Go's `json.MarshalIndent` does with two spaces.
+#[must_use]
+pub fn go_string_pretty(node: &Node) -> String {
+    let compact = go_string(node);
+    let mut out = String::with_capacity(compact.len() * 2);
+    let (mut depth, mut in_text, mut escaped) = (0, false, false);
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    let mut chars = compact.chars().peekable();
+    while let Some(char) = chars.next() {
+        if in_text {
+            out.push(char);
+            in_text = escaped || char != '"';
+            escaped = !escaped && char == '\\';
+            continue;
+        }
+        match char {
+            '{' | '[' => {
+                out.push(char);
+                match chars.next_if(|next| matches!(next, '}' | ']')) {
+                    Some(end) => out.push(end),
+                    None => {
+                        depth += 1;
+                        line(&mut out, depth);
+                    }
+                }
+            }
+            '}' | ']' => {
+                depth -= 1;
+                line(&mut out, depth);
+                out.push(char);
+            }
+            ',' => {
+                out.push(char);
+                line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            _ => {
+                out.push(char);
+                in_text = char == '"';
+            }
+        }
+    }
+    out
+}
+
 fn write_go(node: &Node, out: &mut String) {
     match &node.value {
         Value::Null => out.push_str("null"),

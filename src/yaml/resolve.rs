@@ -85,8 +85,11 @@ pub fn plain_scalar(text: &str) -> Value {
     plain(text, Dialect::GoYamlV3)
 }
 
-/// The value of a scalar with a tag, or go-yaml's words on why it has none.
-pub(super) fn tagged(tag: &str, text: &str, dialect: Dialect) -> Result<Value, String> {
+/// The value of a scalar with a tag.
+///
+/// # Errors
+/// go-yaml's words on why it has none.
+pub fn tagged(tag: &str, text: &str, dialect: Dialect) -> Result<Value, String> {
     let short = short_tag(tag);
     let wanted = match short.as_ref() {
         "!!binary" => return binary(text),

@@ -1,6 +1,9 @@
 //! Where transformers write: the field specs of each, kustomize's own and those of configurations.
 
 mod defaults;
+mod read;
+
+pub use read::specs;
 
 use super::field_spec::{FieldError, FieldSpec};
 use crate::object::Gvk;

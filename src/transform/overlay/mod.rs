@@ -345,6 +345,7 @@ impl Reader<'_> {
             self.text(value, &format!("`{key}`")).map(str::to_owned)
         };
         let image = Image {
+            specs: Config::defaults().images.clone(),
             name: name.clone(),
             new_name: text("newName"),
             new_tag: text("newTag"),
@@ -369,7 +370,8 @@ impl Reader<'_> {
             self.wrong(count, "`count`", "a number from 0");
             return None;
         }
-        Some(Replicas { name: name.clone(), count: count.clone() })
+        let specs = Config::defaults().replicas.clone();
+        Some(Replicas { name: name.clone(), count: count.clone(), specs })
     }
 
     fn patch(&mut self, item: &Node) -> Option<Patch> {
