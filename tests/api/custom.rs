@@ -2,6 +2,8 @@
 
 use super::Agent;
 use crate::prerequisites::has;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const DEFINITION: &str = r#"
@@ -46,22 +48,29 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-#[test]
-fn custom_objects_live_as_built_in_ones() {
+/// An agent that knows ships.
+fn with_ships() -> Option<Agent> {
     if !has("kubectl") {
-        return;
+        return None;
     }
-    let mut agent = Agent::start();
-    let file = |text: &str| {
-        let path = agent.folder.path().join("object.yaml");
-        std::fs::write(&path, text).expect("the folder is there");
-        path.to_str().expect("a UTF-8 path").to_owned()
-    };
-    let definition = file(DEFINITION);
-    assert!(agent.kubectl(&["apply", "-f", &definition]).2);
+    let agent = Agent::start();
+    assert!(agent.kubectl(&["apply", "-f", &file(&agent, DEFINITION)]).2);
     let name = "crd/ships.example.com";
     assert!(agent.kubectl(&["wait", name, "--for=condition=Established", "--timeout=20s"]).2);
-    let ship = file(SHIP);
+    Some(agent)
+}
+
+/// Writes a file and tells its path.
+fn file(agent: &Agent, text: &str) -> String {
+    let path = agent.folder.path().join("object.yaml");
+    std::fs::write(&path, text).expect("the folder is there");
+    path.to_str().expect("a UTF-8 path").to_owned()
+}
+
+#[test]
+fn custom_objects_live_as_built_in_ones() {
+    let Some(mut agent) = with_ships() else { return };
+    let ship = file(&agent, SHIP);
     let (_, errors, done) = agent.kubectl(&["apply", "--server-side", "-f", &ship]);
     assert!(done, "{errors}");
     let get = |args: &[&str]| agent.kubectl(&[&["get", "-o", "name"], args].concat());
@@ -82,10 +91,13 @@ fn custom_objects_live_as_built_in_ones() {
 
     // what a custom object owns stays while it is there
     let uid = agent.kubectl(&["get", "ship", "anna", "-o", "jsonpath={.metadata.uid}"]).0;
-    let owned = file(&format!(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: owned\n  ownerReferences:\n  - \
+    let owned = file(
+        &agent,
+        &format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: owned\n  ownerReferences:\n  - \
          {{apiVersion: example.com/v1, kind: Ship, name: anna, uid: {uid}}}\n"
-    ));
+        ),
+    );
     assert!(agent.kubectl(&["apply", "-f", &owned]).2);
     std::thread::sleep(Duration::from_millis(300));
     agent.kill_and_restart();
@@ -103,6 +115,49 @@ fn custom_objects_live_as_built_in_ones() {
     let (_, errors, done) = agent.kubectl(&["get", "ships"]);
     let told = ["doesn't have a resource type", "could not find the requested resource"];
     assert!(!done && told.iter().any(|text| errors.contains(text)), "{errors}");
+}
+
+#[test]
+fn a_custom_object_goes_after_what_it_owns() {
+    let Some(agent) = with_ships() else { return };
+    assert!(agent.kubectl(&["apply", "-f", &file(&agent, SHIP)]).2);
+    let uid = agent.kubectl(&["get", "ship", "anna", "-o", "jsonpath={.metadata.uid}"]).0;
+    let boats = ["one", "two"].map(|name| {
+        format!(
+            "---\n{}  ownerReferences:\n  - {{apiVersion: example.com/v1, kind: Ship, name: anna, \
+             uid: {uid}, blockOwnerDeletion: true}}\n",
+            SHIP.replace("{name: anna}", &format!("\n  name: {name}"))
+                .replace("spec: {port: Hamburg}\n", "")
+        )
+    });
+    assert!(agent.kubectl(&["apply", "-f", &file(&agent, &boats.concat())]).2);
+    let (_, errors, done) =
+        agent.kubectl(&["delete", "ship", "anna", "--cascade=foreground", "--timeout=20s"]);
+    assert!(done, "{errors}");
+    assert_eq!(agent.kubectl(&["get", "ships", "-o", "name"]).0, "", "they went before it");
+}
+
+#[test]
+fn watches_end_with_their_kind() {
+    let Some(agent) = with_ships() else { return };
+    assert!(agent.kubectl(&["apply", "-f", &file(&agent, SHIP)]).2);
+    let mut watching = Command::new("kubectl")
+        .arg("--kubeconfig")
+        .arg(agent.kubeconfig())
+        .args(["get", "--raw", "/apis/example.com/v1/ships?watch=true&timeoutSeconds=60"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("kubectl starts");
+    let mut told = BufReader::new(watching.stdout.take().expect("it is piped")).lines();
+    let mut next = || told.next().transpose().expect("kubectl prints text");
+    assert!(next().is_some_and(|line| line.contains("ADDED")));
+    assert!(agent.kubectl(&["label", "crd", "ships.example.com", "a=b"]).2);
+    assert!(agent.kubectl(&["label", "ship", "anna", "a=b"]).2);
+    assert!(next().is_some_and(|line| line.contains("MODIFIED")), "a label ends no watch");
+    assert!(agent.kubectl(&["delete", "crd", "ships.example.com", "--timeout=20s"]).2);
+    assert!(next().is_some_and(|line| line.contains("DELETED")), "the last object is told of");
+    assert_eq!(next(), None);
+    assert!(watching.wait().expect("kubectl runs").success());
 }
 
 #[test]

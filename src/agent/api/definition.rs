@@ -67,7 +67,7 @@ pub(super) fn load(api: &Api) {
         .filter(|definition| condition(definition, "Established"))
         .collect();
     let before = api.kinds();
-    let kinds = Arc::new(Kinds::defined(api.schemas.clone(), &served, &before));
+    let kinds = Arc::new(Kinds::defined(api.schemas.clone(), &served, &before, &api.stop));
     *api.kinds.write().unwrap_or_else(PoisonError::into_inner) = kinds;
 }
 

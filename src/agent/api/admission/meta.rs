@@ -76,11 +76,11 @@ pub(crate) fn validate(kind: &Kind, object: &Node, faults: &mut Faults) {
     } else if !namespace.is_empty() {
         faults.forbidden("metadata.namespace", "not allowed on this type");
     }
-    shared(object, faults);
+    shared(kind, object, faults);
 }
 
 /// Rules for metadata of the new state of an object.
-pub(crate) fn validate_update(new: &Node, old: &Node, faults: &mut Faults) {
+pub(crate) fn validate_update(kind: &Kind, new: &Node, old: &Node, faults: &mut Faults) {
     for field in ["name", "namespace", "uid", "creationTimestamp"] {
         immutable(new, old, field, faults);
     }
@@ -104,7 +104,7 @@ pub(crate) fn validate_update(new: &Node, old: &Node, faults: &mut Faults) {
             );
         }
     }
-    shared(new, faults);
+    shared(kind, new, faults);
 }
 
 fn immutable(new: &Node, old: &Node, field: &str, faults: &mut Faults) {
@@ -115,7 +115,7 @@ fn immutable(new: &Node, old: &Node, field: &str, faults: &mut Faults) {
     }
 }
 
-fn shared(object: &Node, faults: &mut Faults) {
+fn shared(kind: &Kind, object: &Node, faults: &mut Faults) {
     labels(meta::labels(object), "metadata.labels", faults);
     let annotations = object.at(&["metadata", "annotations"]).and_then(Node::as_map);
     let mut size = 0;
@@ -130,7 +130,7 @@ fn shared(object: &Node, faults: &mut Faults) {
         faults.too_long("metadata.annotations", ANNOTATIONS_LIMIT);
     }
     owners(object, faults);
-    finalizers(object, faults);
+    finalizers(kind, object, faults);
 }
 
 /// Rules for a map of labels.
@@ -175,14 +175,16 @@ fn owners(object: &Node, faults: &mut Faults) {
     }
 }
 
-fn finalizers(object: &Node, faults: &mut Faults) {
+fn finalizers(kind: &Kind, object: &Node, faults: &mut Faults) {
+    // definitions, and what is defined, are not under the stricter rule of the other kinds
+    let is_free = kind.definition.is_some() || kind.group == "apiextensions.k8s.io";
     let mut orphans_and_waits = [false, false];
     for (index, finalizer) in object.items_at(&["metadata", "finalizers"]).iter().enumerate() {
         let text = finalizer.as_str().unwrap_or_default();
         for fault in name::qualified_name(text) {
             faults.invalid("metadata.finalizers", text, fault);
         }
-        if !text.contains('/') && !STANDARD_FINALIZERS.contains(&text) {
+        if !is_free && !text.contains('/') && !STANDARD_FINALIZERS.contains(&text) {
             let rule = "name is neither a standard finalizer name nor is it fully qualified";
             faults.invalid(format!("metadata.finalizers[{index}]"), text, rule);
         }

@@ -4,10 +4,12 @@ use super::{Kind, Kinds, Name};
 use crate::agent::api::admission as rules;
 use crate::agent::api::json_path::JsonPath;
 use crate::agent::api::table as columns;
+use crate::base::digest::Digest;
 use crate::schema::{Schemas, Type, structural};
-use crate::yaml::Node;
+use crate::yaml::{Node, json};
 use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// What only custom kinds have.
 #[derive(Debug)]
@@ -26,6 +28,10 @@ pub(crate) struct Definition {
     defaults: bool,
     /// The revision of the definition.
     revision: String,
+    /// What the definition says, apart from its metadata and conditions.
+    says: Digest,
+    /// Cancelled when the kind is gone or another: watches of its objects end then.
+    pub(crate) ended: CancellationToken,
 }
 
 /// A column of a custom kind.
@@ -64,8 +70,13 @@ impl Definition {
 }
 
 /// The kinds of a definition: one for each version that it serves.
-/// Those of `before` are taken over when the definition has not changed.
-pub(super) fn kinds(definition: &Node, schemas: &mut Schemas, before: &Kinds) -> Vec<Arc<Kind>> {
+/// Those of `before` are taken over when the definition has not changed. All end with `stop`.
+pub(super) fn kinds(
+    definition: &Node,
+    schemas: &mut Schemas,
+    before: &Kinds,
+    stop: &CancellationToken,
+) -> Vec<Arc<Kind>> {
     let same = unchanged(definition, before);
     if !same.is_empty() {
         for kind in &same {
@@ -79,7 +90,34 @@ pub(super) fn kinds(definition: &Node, schemas: &mut Schemas, before: &Kinds) ->
     let _ = schemas.add_crd(definition);
     let versions = definition.items_at(&["spec", "versions"]);
     let served = versions.iter().filter(|version| is(version, "served"));
-    served.filter_map(|version| kind(definition, version, schemas)).collect()
+    let says = says(definition);
+    let mut kinds: Vec<Kind> =
+        served.filter_map(|version| kind(definition, version, schemas, says)).collect();
+    for kind in &mut kinds {
+        let goes_on = before.counterpart(kind).filter(|custom| custom.says == says);
+        let ended = goes_on.map_or_else(|| stop.child_token(), |custom| custom.ended.clone());
+        if let Some(custom) = &mut kind.definition {
+            custom.ended = ended;
+        }
+    }
+    kinds.into_iter().map(Arc::new).collect()
+}
+
+/// Ends what is still going on with the kinds of `before` that are no more, or not as they were.
+pub(super) fn end(before: &Kinds, now: &Kinds) {
+    for kind in before.iter() {
+        let Some(custom) = &kind.definition else { continue };
+        if now.counterpart(kind).is_none_or(|other| other.says != custom.says) {
+            custom.ended.cancel();
+        }
+    }
+}
+
+/// What must stay the same for watches to go on.
+fn says(definition: &Node) -> Digest {
+    let parts: [&[&str]; 3] = [&["metadata", "uid"], &["spec"], &["status", "acceptedNames"]];
+    let texts = parts.map(|path| definition.at(path).map(json::to_string).unwrap_or_default());
+    Digest::of(texts.join("\n").as_bytes())
 }
 
 fn unchanged(definition: &Node, before: &Kinds) -> Vec<Arc<Kind>> {
@@ -98,7 +136,7 @@ fn is(node: &Node, key: &str) -> bool {
     node.get(key).and_then(Node::as_bool) == Some(true)
 }
 
-fn kind(definition: &Node, version: &Node, schemas: &Schemas) -> Option<Arc<Kind>> {
+fn kind(definition: &Node, version: &Node, schemas: &Schemas, says: Digest) -> Option<Kind> {
     let name = |path: &[&str]| definition.str_at(path).map(|text| Name::from(text.to_owned()));
     let names = |field: &str| -> Vec<Name> {
         let items = definition.items_at(&["status", "acceptedNames", field]);
@@ -122,7 +160,7 @@ fn kind(definition: &Node, version: &Node, schemas: &Schemas) -> Option<Arc<Kind
     let stored_version = stored.and_then(|version| version.str_at(&["name"]))?.to_owned();
     let selectable = version.items_at(&["selectableFields"]).iter();
     let selectable = selectable.filter_map(|field| field.str_at(&["jsonPath"]));
-    Some(Arc::new(Kind {
+    Some(Kind {
         version: version_name.to_owned().into(),
         singular: accepted("singular").unwrap_or_default(),
         short: names("shortNames"),
@@ -148,11 +186,13 @@ fn kind(definition: &Node, version: &Node, schemas: &Schemas) -> Option<Arc<Kind
             columns: printed(version),
             scale,
             revision: revision.to_owned(),
+            says,
+            ended: CancellationToken::new(),
         })),
         group,
         plural,
         kind: kind_name,
-    }))
+    })
 }
 
 fn scale(node: &Node) -> Option<ScalePaths> {

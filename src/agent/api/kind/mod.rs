@@ -9,6 +9,7 @@ use crate::schema::Schemas;
 use crate::yaml::Node;
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
+use tokio_util::sync::CancellationToken;
 
 mod custom;
 mod list;
@@ -210,18 +211,25 @@ impl Kinds {
     }
 
     /// The kinds that are always there, and those of `CustomResourceDefinition`s whose names are
-    /// accepted. `before` are the kinds until now; what has not changed is taken from there.
-    pub(crate) fn defined(schemas: Schemas, definitions: &[&Node], before: &Kinds) -> Kinds {
+    /// accepted. `before` are the kinds until now; what has not changed is taken from there, and
+    /// watches of the others end, as all do with `stop`.
+    pub(crate) fn defined(
+        schemas: Schemas,
+        definitions: &[&Node],
+        before: &Kinds,
+        stop: &CancellationToken,
+    ) -> Kinds {
         let mut all = Kinds::built_in(schemas);
         let mut customs: Vec<Arc<Kind>> = Vec::new();
         for definition in definitions {
-            customs.extend(custom::kinds(definition, &mut all.schemas, before));
+            customs.extend(custom::kinds(definition, &mut all.schemas, before, stop));
         }
         customs.sort_by(|a, b| {
             let by_version = custom::by_priority(&a.version, &b.version);
             a.group.cmp(&b.group).then(by_version).then(a.plural.cmp(&b.plural))
         });
         all.kinds.extend(customs);
+        custom::end(before, &all);
         all
     }
 
@@ -233,6 +241,11 @@ impl Kinds {
     pub(crate) fn by_plural(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Kind>> {
         self.iter()
             .find(|kind| kind.plural == plural && kind.group == group && kind.version == version)
+    }
+
+    /// What defines the kind of the same names.
+    fn counterpart(&self, kind: &Kind) -> Option<&Definition> {
+        self.by_plural(&kind.group, &kind.version, &kind.plural)?.definition.as_deref()
     }
 
     /// The kind that the store keeps under a resource.

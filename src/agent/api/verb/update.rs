@@ -310,7 +310,7 @@ fn counts(kind: &Kind, new: &Node, old: &Node) -> bool {
 fn check(request: &Request, new: &Node, old: &Node) -> Result<(), Status> {
     let kind = request.kind();
     let mut faults = Faults::new();
-    meta::validate_update(new, old, &mut faults);
+    meta::validate_update(kind, new, old, &mut faults);
     if request.target.subresource == "status" {
         (kind.rules.validate_status)(new, old, &mut faults);
     } else if request.target.subresource == EPHEMERAL {

@@ -1,4 +1,5 @@
-//! Watches: one line of JSON for each change, until the time is up or the client leaves.
+//! Watches: one line of JSON for each change, until the time is up, the kind is gone, or the client
+//! leaves.
 
 use super::Request;
 use super::read::reach;
@@ -126,9 +127,10 @@ impl Stream {
             }
             let wakes = if self.bookmarks { self.next_bookmark.min(self.ends) } else { self.ends };
             let watch = self.watch.as_mut()?;
+            let definition = self.kind.definition.as_ref();
+            let ended = definition.map_or(&self.api.stop, |definition| &definition.ended);
             tokio::select! {
                 biased;
-                () = self.api.stop.cancelled() => return None,
                 event = watch.next() => match event {
                     Ok(event) => self.push(&event),
                     Err(expired) => {
@@ -136,6 +138,7 @@ impl Stream {
                         return Some(line("ERROR", &Status::expired(expired.to_string()).to_node()));
                     }
                 },
+                () = ended.cancelled() => return None,
                 () = tokio::time::sleep_until(wakes) => {
                     if Instant::now() >= self.ends {
                         return None;
