@@ -51,6 +51,16 @@ impl Span {
         self.file == FileId::NONE
     }
 
+    /// The span so many bytes further on.
+    #[must_use]
+    pub fn shifted(self, by: u32) -> Span {
+        if self.is_none() {
+            return self;
+        }
+        let (start, end) = (self.start.saturating_add(by), self.end.saturating_add(by));
+        Span { file: self.file, start, end }
+    }
+
     /// The smallest span that holds both; `self` when they are of different files.
     #[must_use]
     pub fn to(self, other: Span) -> Span {
@@ -267,6 +277,31 @@ impl Sources {
         let file = self.get(span.file)?;
         let (line, column) = file.line_column(span.start);
         Some(Place { file: file.name.clone(), line, column })
+    }
+
+    /// Adds the text of a scalar that stands at a span, such as a patch in its kustomization, so
+    /// that places in it lead to the lines of the file where it stands.
+    pub fn add_scalar(&self, span: Span, text: &str) -> FileId {
+        let raw = self.slice(span).unwrap_or_default();
+        let (mut at, mut from) = (0, 0);
+        let mut segments = Vec::new();
+        for line in text.split_inclusive('\n') {
+            let shown = line.trim();
+            let place = raw.get(from..).and_then(|rest| rest.find(shown)).map(|found| from + found);
+            let template = match place.filter(|_| !shown.is_empty()) {
+                Some(place) => {
+                    from = place + shown.len();
+                    let start = span.start as usize + place;
+                    Span::new(span.file, start, start + shown.len())
+                }
+                None => span,
+            };
+            let Span { start, end, .. } = Span::new(span.file, at, at + line.len());
+            segments.push(Segment { start, end, template, values: Vec::new() });
+            at += line.len();
+        }
+        let name = self.place(span).map_or_else(|| "patch".to_owned(), |place| place.file);
+        self.add_rendered(name, text, RenderMap::new(segments))
     }
 
     /// The text of a span.

@@ -2,7 +2,8 @@
 //!
 //! | module | field of an overlay or kustomization |
 //! |---|---|
-//! | [`patches`] | `patches` |
+//! | [`patches`] | `patches` of an overlay |
+//! | [`kustomize_patches`] | `patches`, `patchesStrategicMerge`, `patchesJson6902` of a kustomization |
 //! | [`namespace`] | `namespace` |
 //! | [`labels`] | `labels`, `commonLabels`, `commonAnnotations` |
 //! | [`replicas`] | `replicas` |
@@ -21,6 +22,7 @@ pub mod crds;
 pub mod field_path;
 pub mod field_spec;
 pub mod images;
+pub mod kustomize_patches;
 pub mod labels;
 pub mod namespace;
 pub mod overlay;

@@ -199,6 +199,11 @@ impl Map {
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Node)> {
         self.entries.iter_mut().map(|entry| (entry.key.as_str(), &mut entry.value))
     }
+
+    /// All entries, to change all but their keys.
+    pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.entries.iter_mut()
+    }
 }
 
 impl std::fmt::Debug for Map {

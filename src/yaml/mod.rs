@@ -19,6 +19,7 @@ mod quote;
 mod read;
 mod reader;
 mod resolve;
+mod resources;
 mod scan;
 mod serde;
 pub mod substitute;
@@ -35,4 +36,6 @@ pub use read::{
     parse_first, parse_one, parse_text,
 };
 pub use resolve::{Dialect, plain_scalar, tagged};
+pub use resolve::{Dialect, plain_scalar};
+pub use resources::resources;
 pub use substitute::Substitute;

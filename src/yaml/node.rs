@@ -313,6 +313,32 @@ impl Node {
         }
     }
 
+    /// Moves every span by as many bytes.
+    pub(super) fn shift(&mut self, by: u32) {
+        self.span = self.span.shifted(by);
+        match &mut self.value {
+            Value::List(items) => items.iter_mut().for_each(|item| item.shift(by)),
+            Value::Map(map) => {
+                for entry in map.entries_mut() {
+                    entry.key_span = entry.key_span.shifted(by);
+                    entry.value.shift(by);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Forgets how scalars were written: they stand as kustomize's encoder would write them.
+    pub fn reform(&mut self) {
+        self.form = Form::Plain;
+        match &mut self.value {
+            Value::String(text) if !super::quote::is_plain(text) => self.form = Form::Quoted,
+            Value::List(items) => items.iter_mut().for_each(Node::reform),
+            Value::Map(map) => map.values_mut().for_each(Node::reform),
+            _ => {}
+        }
+    }
+
     /// Gives every part of the value the same span.
     pub fn respan(&mut self, span: Span) {
         self.span = span;

@@ -75,6 +75,11 @@ pub(super) fn form(text: &str, simple_key: bool, flavor: Flavor) -> Form {
     }
 }
 
+/// Whether kustomize's encoder writes a text without quotes.
+pub(super) fn is_plain(text: &str) -> bool {
+    form(text, false, Flavor::Kustomize) == Form::Plain
+}
+
 /// Whether the text holds a line break of any kind.
 pub(super) fn is_multiline(text: &str) -> bool {
     text.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'])

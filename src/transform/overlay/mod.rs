@@ -23,7 +23,7 @@ use super::replicas::Replicas;
 use super::set::{Resource, ResourceSet, Scopes};
 use super::{Context, Rules, Transformer};
 use crate::base::diag::{Diagnostic, Diagnostics};
-use crate::base::source::{FileId, RenderMap, Segment, Sources, Span};
+use crate::base::source::{FileId, Sources, Span};
 use crate::base::suggest;
 use crate::base::tree::FileTree;
 use crate::object::Object;
@@ -388,7 +388,7 @@ impl Reader<'_> {
             (Some(path), None) => self.file(path)?,
             (None, Some(patch)) => {
                 let text = self.text(patch, "`patch`")?;
-                (self.inline(patch, text), text.to_owned())
+                (self.sources.add_scalar(patch.span, text), text.to_owned())
             }
             (Some(_), Some(patch)) => {
                 self.fault(patch.span, "a patch has either `path` or `patch`, not both");
@@ -516,36 +516,6 @@ impl Reader<'_> {
             }
         }
         (!text.starts_with('/')).then(|| parts.join("/"))
-    }
-
-    /// A text inside the overlay as a file of its own, each line leading back to the overlay.
-    fn inline(&self, node: &Node, text: &str) -> FileId {
-        let raw = self.sources.slice(node.span).unwrap_or_default();
-        let (mut at, mut from) = (0, 0);
-        let mut segments = Vec::new();
-        for line in text.split_inclusive('\n') {
-            let shown = line.trim();
-            let place = raw.get(from..).and_then(|rest| rest.find(shown)).map(|found| from + found);
-            let template = match place.filter(|_| !shown.is_empty()) {
-                Some(place) => {
-                    from = place + shown.len();
-                    let start = node.span.start as usize + place;
-                    Span::new(node.span.file, start, start + shown.len())
-                }
-                None => node.span,
-            };
-            let span = Span::new(node.span.file, at, at + line.len());
-            segments.push(Segment {
-                start: span.start,
-                end: span.end,
-                template,
-                values: Vec::new(),
-            });
-            at += line.len();
-        }
-        let place = self.sources.place(node.span);
-        let name = place.map_or_else(|| "patch".to_owned(), |place| place.file);
-        self.sources.add_rendered(name, text, RenderMap::new(segments))
     }
 
     fn known(&mut self, map: &Map, keys: &[&str], unsupported: &[&str]) {

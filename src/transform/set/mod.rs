@@ -14,7 +14,7 @@ mod tests;
 
 pub use id::{CLUSTER_WIDE, DEFAULT_NAMESPACE, Id, PastId, Scopes};
 pub use resource::{Behavior, ORIGIN, Resource};
-pub use select::{Pattern, Select};
+pub use select::{Pattern, Select, SelectError};
 
 use std::collections::HashMap;
 use std::sync::Arc;

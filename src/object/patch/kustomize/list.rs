@@ -7,7 +7,7 @@
 //! decide what becomes of items that lack a key, that share one, or that are no maps at all. That
 //! way is quadratic in the length of such a list.
 
-use super::{Change, Merger, Outcome, text, wrong_kind};
+use super::{Change, Merger, Outcome, take_directive, text, wrong_kind};
 use crate::object::patch::PatchError;
 use crate::schema::MergePlace;
 use crate::yaml::{Map, Node, Str, Value};
@@ -208,7 +208,12 @@ impl<'a> Long<'a> {
         let new = self.find(&self.patch, keys, values);
         let change = match new {
             Some(_) if self.itself => Change::Itself,
-            Some(at) => Change::Part(self.nodes[at].clone()),
+            Some(at) => {
+                let part = self.nodes[at].clone();
+                // an item that is met again has lost its directive
+                let _ = take_directive(&mut self.nodes[at]);
+                Change::Part(part)
+            }
             None => Change::Nothing,
         };
         let outcome = match old {
@@ -274,7 +279,7 @@ impl<'a> Long<'a> {
             kept.extend(node);
         }
         if !found {
-            kept.extend(node);
+            kept.extend(node.filter(|at| !self.nodes[*at].is_null()));
         }
         *list = kept;
         Ok(())
