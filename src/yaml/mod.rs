@@ -35,7 +35,6 @@ pub use read::{
     Documents, ReadOptions, decode, each_document, parse_documents, parse_documents_with,
     parse_first, parse_one, parse_text,
 };
-pub use resolve::{Dialect, plain_scalar};
 pub use resolve::{Dialect, plain_scalar, tagged};
 pub use resources::resources;
 pub use substitute::Substitute;
