@@ -12,6 +12,7 @@ mod examples;
 mod faults;
 mod helm_corpus;
 mod hostile;
+mod keys;
 mod prerequisites;
 mod quickstart;
 mod reference;

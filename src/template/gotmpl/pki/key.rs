@@ -1,7 +1,8 @@
 //! Private keys: made from random bytes, read from PEM, written as Go writes them, and used.
 
 use super::der::{self, Reader};
-use super::prime::{self, Limbs};
+use super::montgomery::Limbs;
+use super::prime;
 use super::stream::Stream;
 use super::{Bytes, pem};
 use aws_lc_rs::agreement;
@@ -68,20 +69,26 @@ const EXPONENT: u32 = 65537;
 impl Key {
     /// A new RSA key with two primes of `64 * N` bits.
     pub(super) fn rsa<const N: usize>(random: &mut Bytes<'_>) -> Key {
-        let mut streams = [random(), random()].map(Stream::new);
-        let [first, second] = &mut streams;
-        let search = |stream: &mut Stream| {
-            // the exponent is to have an inverse
-            prime::random::<N>(stream, |prime| prime::rest(prime, EXPONENT.into()) != 1)
-        };
-        let (p, q) = rayon::join(|| search(first), || search(second));
-        rsa_of(&big(&p), &big(&q))
+        loop {
+            let mut streams = [random(), random()].map(Stream::new);
+            let [p, q] = prime::random::<N, 2>(&mut streams, &|prime| {
+                // the exponent is to have an inverse
+                big(prime) % EXPONENT != BigUint::from(1u8)
+            });
+            // FIPS 186-5, A.1.3: the first hundred bits are not to be the same
+            let start =
+                |prime: &Limbs<N>| u128::from(prime[N - 1]) << 64 | u128::from(prime[N - 2]);
+            if start(&p).abs_diff(start(&q)) >> 28 != 0 {
+                return rsa_of(&big(&p), &big(&q));
+            }
+        }
     }
 
     /// A new DSA key of 2048 bits, whose subgroup has 256.
     pub(super) fn dsa(random: &mut Bytes<'_>) -> Key {
         let mut stream = Stream::new(random());
-        let order = big(&prime::random::<4>(&mut stream, |_| true));
+        let [order] = prime::random::<4, 1>(std::array::from_mut(&mut stream), &|_| true);
+        let order = big(&order);
         let twice = &order * 2u8;
         let step: Limbs<32> = limbs(&twice);
         let modulus = loop {
@@ -93,8 +100,7 @@ impl Key {
             if start.bits() != 2048 {
                 continue;
             }
-            let found = prime::in_progression(limbs(&start), &step, &mut stream, &|_| true);
-            if let Some(prime) = found {
+            if let Some(prime) = prime::in_progression(limbs(&start), step, &mut stream) {
                 break big(&prime);
             }
         };

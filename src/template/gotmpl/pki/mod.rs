@@ -7,8 +7,10 @@
 mod certificate;
 mod der;
 mod key;
+mod montgomery;
 mod pem;
 mod prime;
+mod sieve;
 mod stream;
 
 #[cfg(test)]

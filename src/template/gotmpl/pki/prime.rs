@@ -1,304 +1,212 @@
 //! Large primes from a source of random bytes, always the same ones from the same bytes.
 //!
-//! Numbers of a progression are sieved with small primes, then tested with Fermat's test to base 2,
-//! which is the cheapest there is, and what passes with the test of Miller and Rabin. The time that
-//! this takes depends on the numbers: nobody but the owner of the keys can watch it here.
+//! A search begins at a random odd number and takes the first prime from there on, as those of
+//! OpenSSL and PGP do: primes after long gaps come a little more often than others, which is of no
+//! use to anyone. Candidates are sieved with small primes; what is left is tested with Fermat's test
+//! to base 2, which is the cheapest there is, and the one that passes with that of Miller and Rabin.
+//!
+//! All threads test the candidates of one search, then those of the next: each takes the first that
+//! nobody has taken, and stops behind the least that passed. So it does not matter who is fast.
 
+use super::montgomery::{Limbs, Montgomery, high, low};
+use super::sieve;
 use super::stream::Stream;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
-/// A number of `N` limbs of 64 bits, the least first.
-pub(super) type Limbs<const N: usize> = [u64; N];
+/// How many threads search at most: more would mostly test numbers behind the one that is found.
+const THREADS: usize = 8;
 
-/// Small primes below this are sieved with.
-const SMALL: u32 = 1 << 17;
-/// Rounds of Miller and Rabin: of random numbers of 1024 bits, less than one in 2^100 passes wrongly.
-const ROUNDS: usize = 4;
-
-/// A random prime of `64 * N` bits, its two highest bits set, for which `accept` holds.
-pub(super) fn random<const N: usize>(
-    stream: &mut Stream,
-    accept: impl Fn(&Limbs<N>) -> bool,
-) -> Limbs<N> {
+/// Random primes of `64 * N` bits, one from each stream, their two highest bits set, for which
+/// `accept` holds.
+pub(super) fn random<const N: usize, const COUNT: usize>(
+    streams: &mut [Stream; COUNT],
+    accept: &(impl Fn(&Limbs<N>) -> bool + Sync),
+) -> [Limbs<N>; COUNT] {
+    let small = small_primes::<N>();
     let mut step = [0; N];
     step[0] = 2;
-    loop {
-        let mut start = stream.limbs::<N>();
-        start[0] |= 1;
-        start[N - 1] |= 3 << 62;
-        if let Some(prime) = in_progression(start, &step, stream, &accept) {
-            return prime;
+    let mut found = [None; COUNT];
+    while found.contains(&None) {
+        let missing = streams.iter_mut().zip(&mut found).filter(|(_, found)| found.is_none());
+        let (searches, places): (Vec<_>, Vec<_>) = missing
+            .map(|(stream, place)| {
+                let mut start = stream.limbs::<N>();
+                start[0] |= 1;
+                start[N - 1] |= 3 << 62;
+                (Search::new(start, step, stream, &small), place)
+            })
+            .unzip();
+        for (place, prime) in places.into_iter().zip(first_primes(searches, accept)) {
+            *place = prime;
         }
     }
+    found.map(|prime| prime.expect("all were found"))
 }
 
-/// The first prime of `start`, `start + step`, … for which `accept` holds, when there is one nearby.
+/// The first prime of `start`, `start + step`, … when there is one nearby.
 pub(super) fn in_progression<const N: usize>(
     start: Limbs<N>,
-    step: &Limbs<N>,
+    step: Limbs<N>,
     stream: &mut Stream,
-    accept: &impl Fn(&Limbs<N>) -> bool,
 ) -> Option<Limbs<N>> {
-    // a prime is to be expected after about 22 · N odd numbers
-    let length = 512 * N;
-    let mut bases = [[0; N]; ROUNDS];
-    bases.fill_with(|| stream.limbs::<N>());
-    let candidates = sieve(&start, step, length);
-    candidates.into_iter().find_map(|index| {
-        let candidate = add(&start, &multiple(step, index)?)?;
-        (accept(&candidate) && is_prime(candidate, &bases)).then_some(candidate)
-    })
+    let small = small_primes::<N>();
+    first_primes(vec![Search::new(start, step, stream, &small)], &|_| true).pop()?
 }
 
-/// True for primes, as far as the bases show.
-fn is_prime<const N: usize>(candidate: Limbs<N>, bases: &[Limbs<N>]) -> bool {
-    if cfg!(debug_assertions) {
-        // without optimization, that of a library is many times faster
-        return slow::is_prime(&candidate, bases);
-    }
-    let field = Montgomery::new(candidate);
-    field.fermat() && bases.iter().all(|base| field.witness(base))
+/// The primes to sieve with: the larger the numbers, the more it costs to test one.
+fn small_primes<const N: usize>() -> Vec<u32> {
+    sieve::odd_primes(N << 15)
 }
 
-/// Which members of a progression no small prime divides.
-fn sieve<const N: usize>(start: &Limbs<N>, step: &Limbs<N>, length: usize) -> Vec<u64> {
-    let starts = residues(start, &PRIMES);
-    let steps = residues(step, &PRIMES);
-    let mut composite = vec![false; length];
-    for ((prime, start), step) in PRIMES.iter().zip(starts).zip(steps) {
-        // the first index with start + index * step divisible by the prime
-        let Some(inverse) = inverse(step, u64::from(*prime)) else { continue };
-        let prime = u64::from(*prime);
-        let first = (prime - start) % prime * inverse % prime;
-        let mut index = usize::try_from(first).expect("less than a small prime");
-        while index < length {
-            composite[index] = true;
-            index += usize::try_from(prime).expect("a small prime");
-        }
-    }
-    (0..).zip(composite).filter(|(_, composite)| !composite).map(|(index, _)| index).collect()
+/// A progression that is searched.
+struct Search<'a, const N: usize> {
+    start: Limbs<N>,
+    step: Limbs<N>,
+    stream: &'a mut Stream,
+    small_primes: &'a [u32],
+    /// The members that no small prime divides.
+    candidates: OnceLock<Vec<usize>>,
+    /// The first candidate that no thread has taken.
+    next: AtomicUsize,
+    /// The first candidate that passed Fermat's test.
+    passed: AtomicUsize,
+    prime: Option<Limbs<N>>,
+    /// True when there is nothing more to test.
+    done: bool,
 }
 
-static PRIMES: LazyLock<Vec<u32>> = LazyLock::new(small_primes);
-
-fn small_primes() -> Vec<u32> {
-    let limit = usize::try_from(SMALL).expect("it is small");
-    let mut composite = vec![false; limit];
-    let mut primes = Vec::with_capacity(limit / 10);
-    for number in 2..limit {
-        if composite[number] {
-            continue;
-        }
-        primes.push(u32::try_from(number).expect("it is small"));
-        for multiple in (number * number..limit).step_by(number) {
-            composite[multiple] = true;
-        }
-    }
-    primes
-}
-
-/// The rests of a number by many small primes, of which several at once make one division.
-fn residues<const N: usize>(number: &Limbs<N>, primes: &[u32]) -> Vec<u64> {
-    let mut rests = Vec::with_capacity(primes.len());
-    let mut from = 0;
-    while from < primes.len() {
-        let mut product = u64::from(primes[from]);
-        let mut to = from + 1;
-        while let Some(more) =
-            primes.get(to).and_then(|prime| product.checked_mul(u64::from(*prime)))
-        {
-            product = more;
-            to += 1;
-        }
-        let rest = rest(number, product);
-        rests.extend(primes[from..to].iter().map(|prime| rest % u64::from(*prime)));
-        from = to;
-    }
-    rests
-}
-
-/// The rest of a number by one of 64 bits.
-pub(super) fn rest<const N: usize>(number: &Limbs<N>, divisor: u64) -> u64 {
-    let rest = number
-        .iter()
-        .rev()
-        .fold(0, |rest: u128, limb| (rest << 64 | u128::from(*limb)) % u128::from(divisor));
-    low(rest)
-}
-
-fn inverse(number: u64, prime: u64) -> Option<u64> {
-    if number.is_multiple_of(prime) {
-        return None;
-    }
-    if number == 2 {
-        return Some(prime.div_ceil(2));
-    }
-    // Fermat: the power to prime - 2
-    let (mut power, mut base, mut exponent) = (1, number % prime, prime - 2);
-    while exponent > 0 {
-        if exponent & 1 == 1 {
-            power = power * base % prime;
-        }
-        base = base * base % prime;
-        exponent >>= 1;
-    }
-    Some(power)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the low half is what is meant")]
-fn low(number: u128) -> u64 {
-    number as u64
-}
-
-fn add<const N: usize>(left: &Limbs<N>, right: &Limbs<N>) -> Option<Limbs<N>> {
-    let mut sum = [0; N];
-    let mut carry = 0;
-    for ((out, left), right) in sum.iter_mut().zip(left).zip(right) {
-        let wide = u128::from(*left) + u128::from(*right) + carry;
-        *out = low(wide);
-        carry = wide >> 64;
-    }
-    (carry == 0).then_some(sum)
-}
-
-fn multiple<const N: usize>(number: &Limbs<N>, factor: u64) -> Option<Limbs<N>> {
-    let mut product = [0; N];
-    let mut carry = 0;
-    for (out, limb) in product.iter_mut().zip(number) {
-        let wide = u128::from(*limb) * u128::from(factor) + carry;
-        *out = low(wide);
-        carry = wide >> 64;
-    }
-    (carry == 0).then_some(product)
-}
-
-/// Takes `right` off, as if there were another limb to borrow from.
-fn subtract<const N: usize>(left: &mut Limbs<N>, right: &Limbs<N>) {
-    let mut borrow = false;
-    for (left, right) in left.iter_mut().zip(right) {
-        let (first, one) = left.overflowing_sub(*right);
-        let (second, two) = first.overflowing_sub(u64::from(borrow));
-        *left = second;
-        borrow = one || two;
-    }
-}
-
-fn at_least<const N: usize>(left: &Limbs<N>, right: &Limbs<N>) -> bool {
-    left.iter().rev().cmp(right.iter().rev()).is_ge()
-}
-
-/// Arithmetic modulo an odd number with its highest bit set, in Montgomery's form.
-struct Montgomery<const N: usize> {
-    modulus: Limbs<N>,
-    /// Minus the inverse of the modulus, modulo 2^64.
-    factor: u64,
-    /// One in the form, which is 2^(64 N) modulo the modulus.
-    one: Limbs<N>,
-}
-
-impl<const N: usize> Montgomery<N> {
-    fn new(modulus: Limbs<N>) -> Montgomery<N> {
-        // Newton's iteration doubles the right bits
-        let mut inverse = modulus[0];
-        for _ in 0..6 {
-            inverse = inverse.wrapping_mul(2u64.wrapping_sub(modulus[0].wrapping_mul(inverse)));
-        }
-        let mut one = [0; N];
-        subtract(&mut one, &modulus);
-        Montgomery { modulus, factor: inverse.wrapping_neg(), one }
-    }
-
-    fn multiply(&self, left: &Limbs<N>, right: &Limbs<N>) -> Limbs<N> {
-        let mut sum = [0u64; N];
-        let mut top = 0u64;
-        for limb in left {
-            let mut carry = 0u128;
-            for (out, right) in sum.iter_mut().zip(right) {
-                let wide = u128::from(*limb) * u128::from(*right) + u128::from(*out) + carry;
-                *out = low(wide);
-                carry = wide >> 64;
-            }
-            let high = u128::from(top) + carry;
-            let factor = sum[0].wrapping_mul(self.factor);
-            let mut carry =
-                (u128::from(factor) * u128::from(self.modulus[0]) + u128::from(sum[0])) >> 64;
-            for index in 1..N {
-                let wide = u128::from(factor) * u128::from(self.modulus[index])
-                    + u128::from(sum[index])
-                    + carry;
-                sum[index - 1] = low(wide);
-                carry = wide >> 64;
-            }
-            let wide = high + carry;
-            sum[N - 1] = low(wide);
-            top = low(wide >> 64);
-        }
-        if top != 0 || at_least(&sum, &self.modulus) {
-            subtract(&mut sum, &self.modulus);
-        }
-        sum
-    }
-
-    fn double(&self, number: &mut Limbs<N>) {
-        let top = number[N - 1] >> 63;
-        for index in (1..N).rev() {
-            number[index] = number[index] << 1 | number[index - 1] >> 63;
-        }
-        number[0] <<= 1;
-        if top != 0 || at_least(number, &self.modulus) {
-            subtract(number, &self.modulus);
-        }
-    }
-
-    /// True when 2^(n - 1) is 1.
-    fn fermat(&self) -> bool {
-        let mut power = self.one;
-        for index in (0..N).rev() {
-            for bit in (0..64).rev() {
-                // n - 1 differs from n in the lowest bit
-                let set = self.modulus[index] >> bit & 1 == 1 && (index, bit) != (0, 0);
-                power = self.multiply(&power, &power);
-                if set {
-                    self.double(&mut power);
+/// Searches in many progressions at once.
+fn first_primes<const N: usize>(
+    mut searches: Vec<Search<'_, N>>,
+    accept: &(impl Fn(&Limbs<N>) -> bool + Sync),
+) -> Vec<Option<Limbs<N>>> {
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS);
+    while searches.iter().any(|search| !search.done) {
+        thread::scope(|scope| {
+            let searches = &searches;
+            let work = move |own: usize| {
+                if let Some(own) = searches.get(own) {
+                    own.candidates();
                 }
+                for search in searches.iter().filter(|search| !search.done) {
+                    search.test(accept);
+                }
+            };
+            for own in 1..threads {
+                scope.spawn(move || work(own));
             }
+            work(0);
+        });
+        thread::scope(|scope| {
+            for search in searches.iter_mut().filter(|search| !search.done) {
+                scope.spawn(|| search.settle());
+            }
+        });
+    }
+    searches.into_iter().map(|search| search.prime).collect()
+}
+
+impl<'a, const N: usize> Search<'a, N> {
+    fn new(
+        start: Limbs<N>,
+        step: Limbs<N>,
+        stream: &'a mut Stream,
+        small_primes: &'a [u32],
+    ) -> Search<'a, N> {
+        Search {
+            start,
+            step,
+            stream,
+            small_primes,
+            candidates: OnceLock::new(),
+            next: AtomicUsize::new(0),
+            passed: AtomicUsize::new(usize::MAX),
+            prime: None,
+            done: false,
         }
-        power == self.one
     }
 
-    /// True when the base does not show that the modulus is no prime.
-    fn witness(&self, base: &Limbs<N>) -> bool {
-        let mut even = self.modulus;
-        even[0] -= 1;
-        let zeros = even.iter().position(|limb| *limb != 0).map_or(0, |index| {
-            64 * u32::try_from(index).expect("few limbs") + even[index].trailing_zeros()
-        });
-        // any number will do as a base, in the form or not
-        let mut base = *base;
-        if at_least(&base, &self.modulus) {
-            subtract(&mut base, &self.modulus);
-        }
-        let mut minus_one = self.modulus;
-        subtract(&mut minus_one, &self.one);
-        let bits = 64 * u32::try_from(N).expect("few limbs");
-        let mut power = self.one;
-        for bit in (zeros..bits).rev() {
-            power = self.multiply(&power, &power);
-            let index = usize::try_from(bit / 64).expect("few limbs");
-            if even[index] >> (bit % 64) & 1 == 1 {
-                power = self.multiply(&power, &base);
+    fn candidates(&self) -> &[usize] {
+        // a prime is to be expected after about 22 · N odd numbers
+        let length = 512 * N;
+        self.candidates
+            .get_or_init(|| sieve::survivors(&self.start, &self.step, length, self.small_primes))
+    }
+
+    /// Tests candidates until one passes, together with other threads.
+    fn test(&self, accept: &impl Fn(&Limbs<N>) -> bool) {
+        let candidates = self.candidates();
+        loop {
+            let taken = self.next.fetch_add(1, Ordering::Relaxed);
+            if taken >= candidates.len() || taken >= self.passed.load(Ordering::Relaxed) {
+                return;
+            }
+            let passes = self
+                .member(candidates[taken])
+                .is_some_and(|candidate| accept(&candidate) && fermat(candidate));
+            if passes {
+                self.passed.fetch_min(taken, Ordering::Relaxed);
             }
         }
-        if power == self.one || power == minus_one {
-            return true;
+    }
+
+    /// Tests what passed once more, with bases that nobody could foresee.
+    fn settle(&mut self) {
+        let passed = *self.passed.get_mut();
+        let Some(index) = self.candidates().get(passed) else {
+            self.done = true;
+            return;
+        };
+        let prime = self.member(*index).expect("it was tested");
+        if (0..rounds(64 * N)).all(|_| witness(prime, &self.stream.limbs())) {
+            (self.prime, self.done) = (Some(prime), true);
+        } else {
+            self.next = AtomicUsize::new(passed + 1);
+            self.passed = AtomicUsize::new(usize::MAX);
         }
-        for _ in 1..zeros {
-            power = self.multiply(&power, &power);
-            if power == minus_one {
-                return true;
-            }
+    }
+
+    /// A number of the progression, unless it is too large.
+    fn member(&self, index: usize) -> Option<Limbs<N>> {
+        let index = u128::try_from(index).expect("it has 64 bits at most");
+        let mut member = [0; N];
+        let mut carry = 0;
+        for ((out, start), step) in member.iter_mut().zip(&self.start).zip(&self.step) {
+            let wide = u128::from(*start) + u128::from(*step) * index + u128::from(carry);
+            *out = low(wide);
+            carry = high(wide);
         }
-        false
+        (carry == 0).then_some(member)
+    }
+}
+
+/// Rounds of Miller and Rabin after which less than one in 2^100 random numbers passes wrongly.
+const fn rounds(bits: usize) -> usize {
+    match bits {
+        1345.. => 4,
+        476.. => 5,
+        _ => 27,
+    }
+}
+
+/// Fermat's test to base 2.
+fn fermat<const N: usize>(candidate: Limbs<N>) -> bool {
+    // without optimization, the arithmetic of a library is many times faster
+    if cfg!(debug_assertions) {
+        slow::fermat(&candidate)
+    } else {
+        Montgomery::of(candidate).fermat()
+    }
+}
+
+/// The test of Miller and Rabin.
+fn witness<const N: usize>(candidate: Limbs<N>, base: &Limbs<N>) -> bool {
+    if cfg!(debug_assertions) {
+        slow::witness(&candidate, base)
+    } else {
+        Montgomery::of(candidate).witness(base)
     }
 }
 
@@ -307,20 +215,23 @@ mod slow {
     use super::Limbs;
     use num_bigint::BigUint;
 
-    pub(super) fn is_prime<const N: usize>(candidate: &Limbs<N>, bases: &[Limbs<N>]) -> bool {
+    pub(super) fn fermat<const N: usize>(candidate: &Limbs<N>) -> bool {
         let candidate = big(candidate);
-        let (one, two) = (BigUint::from(1u8), BigUint::from(2u8));
+        let one = BigUint::from(1u8);
+        BigUint::from(2u8).modpow(&(&candidate - &one), &candidate) == one
+    }
+
+    pub(super) fn witness<const N: usize>(candidate: &Limbs<N>, base: &Limbs<N>) -> bool {
+        let candidate = big(candidate);
+        let one = BigUint::from(1u8);
         let even = &candidate - &one;
         let zeros = even.trailing_zeros().unwrap_or(0);
-        two.modpow(&even, &candidate) == one
-            && bases.iter().all(|base| {
-                let mut power = big(base).modpow(&(&even >> zeros), &candidate);
-                power == one
-                    || (0..zeros).any(|_| {
-                        let found = power == even;
-                        power = power.modpow(&two, &candidate);
-                        found
-                    })
+        let mut power = big(base).modpow(&(&even >> zeros), &candidate);
+        power == one
+            || (0..zeros).any(|_| {
+                let found = power == even;
+                power = &power * &power % &candidate;
+                found
             })
     }
 
@@ -331,21 +242,61 @@ mod slow {
 
 #[cfg(test)]
 mod tests {
-    use super::{Montgomery, slow, small_primes};
+    use super::super::montgomery::Montgomery;
+    use super::{Limbs, Stream, in_progression, random, slow};
+
+    fn stream(seed: u8) -> Stream {
+        Stream::new([seed; 32])
+    }
+
+    /// The tests of this arithmetic and of the library's agree, for primes and for others.
+    #[test]
+    fn both_arithmetics_agree() {
+        let [prime] = random::<4, 1>(&mut [stream(1)], &|_| true);
+        let check = |number: Limbs<4>| {
+            let (field, base) = (Montgomery::of(number), stream(2).limbs());
+            assert_eq!(field.fermat(), slow::fermat(&number));
+            assert_eq!(field.witness(&base), slow::witness(&number, &base));
+            field.witness(&base)
+        };
+        assert!(check(prime));
+        for step in 1..40 {
+            let mut other = prime;
+            other[0] ^= 2 * step;
+            check(other);
+        }
+    }
 
     #[test]
-    fn knows_primes_from_others() {
-        // 2^127 - 1 is no number with its highest bit set: 2^128 - 159 is the largest prime there
-        let prime = |low: u64, high: u64| {
-            let bases = [[3, 0], [0x1234_5678, 7]];
-            let field = Montgomery::new([low, high]);
-            let fast = field.fermat() && bases.iter().all(|base| field.witness(base));
-            assert_eq!(fast, slow::is_prime(&[low, high], &bases));
-            fast
-        };
-        assert!(prime(u64::MAX - 158, u64::MAX));
-        assert!(!prime(u64::MAX - 156, u64::MAX));
-        assert!(!prime(u64::MAX, u64::MAX));
-        assert_eq!(&small_primes()[..6], [2, 3, 5, 7, 11, 13]);
+    fn same_bytes_give_the_same_primes() {
+        let search = || random::<8, 2>(&mut [stream(1), stream(2)], &|_| true);
+        let [first, second] = search();
+        assert_eq!(search(), [first, second]);
+        // side by side or one after the other
+        assert_eq!(random::<8, 1>(&mut [stream(2)], &|_| true), [second]);
+        assert!(first[7] >> 62 == 3 && second[7] >> 62 == 3);
+    }
+
+    #[test]
+    fn what_is_not_accepted_is_passed_over() {
+        let [first] = random::<4, 1>(&mut [stream(1)], &|_| true);
+        let [next] = random::<4, 1>(&mut [stream(1)], &|prime| *prime != first);
+        assert!(next > first || next[1..] == first[1..]);
+        assert_ne!(next, first);
+        let none = random::<4, 1>(&mut [stream(1)], &|prime| prime[3] != first[3]);
+        assert_ne!(none[0][3], first[3], "another place is searched");
+    }
+
+    #[test]
+    fn progressions_end() {
+        let mut start = [u64::MAX; 4];
+        assert_eq!(in_progression(start, [2, 0, 0, 0], &mut stream(1)), None);
+        // 2^256 - 189 is the largest prime of 256 bits
+        start[0] -= 400;
+        let largest = [u64::MAX - 188, u64::MAX, u64::MAX, u64::MAX];
+        let found = in_progression(start, [2, 0, 0, 0], &mut stream(1)).expect("a prime");
+        assert!(found[0] <= largest[0]);
+        start[0] = largest[0] - 2;
+        assert_eq!(in_progression(start, [2, 0, 0, 0], &mut stream(1)), Some(largest));
     }
 }

@@ -1,7 +1,7 @@
 //! Random bytes without end from a seed of 32: a search does not hold the render's own source, and
 //! two searches can go on side by side.
 
-use super::prime::Limbs;
+use super::montgomery::Limbs;
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of the seed and a counter.
