@@ -17,6 +17,7 @@ pub mod source_args;
 pub mod table;
 pub mod ui;
 
+use crate::template::gotmpl::stack;
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -27,6 +28,11 @@ pub fn main() -> ExitCode {
     if let Some(code) = crate::agent::runtime::helper_process() {
         return code;
     }
+    // templates need a large stack; all of a command on one thread is faster than a part on another
+    stack::with_room(command)
+}
+
+fn command() -> ExitCode {
     let args = match args::Cli::try_parse() {
         Ok(args) => args,
         Err(error) => {

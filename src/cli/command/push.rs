@@ -24,7 +24,7 @@ pub struct Args {
     source: String,
     /// Where to: a namespace, to which the package's name and version are added, or a name with tag
     #[arg(value_name = "OCI")]
-    target: String,
+    reference: String,
     #[command(flatten)]
     registry: RegistryArgs,
 }
@@ -38,7 +38,7 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
         return push_image(ui, args, &layout);
     }
     let packed = pack(&args.source)?;
-    let named = Reference::oci(&args.target).map_err(Failure::failed)?;
+    let named = Reference::oci(&args.reference).map_err(Failure::failed)?;
     let reference = match &named.tag {
         Some(_) => named,
         None => named
@@ -75,11 +75,11 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
 
 /// Pushes an image; its reference must say the whole name.
 fn push_image(ui: &Ui, args: &Args, layout: &Layout) -> Result<u8, Failure> {
-    let reference = Reference::oci(&args.target).map_err(Failure::failed)?;
+    let reference = Reference::oci(&args.reference).map_err(Failure::failed)?;
     if reference.tag.is_none() {
         return Err(Failure::Usage(format!(
             "an image needs a tag: write `{}:1.0`, or another tag",
-            args.target
+            args.reference
         )));
     }
     let client = args.registry.client();

@@ -3,6 +3,7 @@
 //! gets an error instead of an overflow.
 
 use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
 
 /// What is assumed to be left of a stack of which nothing is known.
 const UNKNOWN: usize = 768 * 1024;
@@ -16,21 +17,33 @@ thread_local! {
     static LOWEST: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Runs something that nests deep on a stack that is large enough for it.
+/// Runs something that nests deep on a stack that is large enough for it: this thread's when that was
+/// made here, else a new one's. Where the system gives none, this thread's has to do.
 ///
 /// # Panics
-/// When it panics, or the system gives no thread.
+/// When it panics.
 pub fn with_room<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    let lowest = LOWEST.get();
+    if lowest != 0 && here().saturating_sub(lowest) > LARGE / 2 {
+        return run();
+    }
+    let once = Mutex::new(Some(run));
+    let run = || {
+        let run = once.lock().unwrap_or_else(PoisonError::into_inner).take();
+        run.expect("it runs in one of two places")()
+    };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
-            .name("templates".to_owned())
+            .name("wharf".to_owned())
             .stack_size(LARGE)
             .spawn_scoped(scope, || {
                 LOWEST.set(here().saturating_sub(LARGE - RESERVE));
                 run()
-            })
-            .expect("the system gives a thread");
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+        match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => run(),
+        }
     })
 }
 
