@@ -12,6 +12,7 @@ use super::problem::{Mark, Problem, Stage};
 use super::resolve::{self, Dialect};
 use super::scan::Style;
 use super::substitute::{self, Substitute};
+use super::tree;
 use crate::base::source::{FileId, Span};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -49,6 +50,8 @@ struct Frame<'a> {
     /// [`Composer::made`] when it began.
     made: u64,
     height: usize,
+    /// It is written in brackets, or stands in such.
+    flow: bool,
     kind: FrameKind,
 }
 
@@ -151,7 +154,8 @@ impl<'a> Composer<'a> {
         markers: Option<&'a dyn Substitute>,
     ) -> Composer<'a> {
         Composer {
-            parser: Parser::new(text),
+            // go-yaml 3 looks two tokens ahead, and so finds faults of tokens sooner
+            parser: Parser::new(text, if dialect == Dialect::GoYamlV3 { 2 } else { 0 }),
             file,
             dialect,
             markers,
@@ -250,6 +254,7 @@ impl<'a> Composer<'a> {
             content,
             made: self.made - 1,
             height: 0,
+            flow: properties.flow || self.stack.last().is_some_and(|outer| outer.flow),
             kind,
         });
         Ok(())
@@ -297,7 +302,9 @@ impl<'a> Composer<'a> {
     ) -> Done<'a> {
         self.made += 1;
         let span = self.span(content.at, end.at);
-        let tag = properties.tag.as_deref();
+        // version 3 takes `!` for no tag at all
+        let none = |tag: &&str| *tag == "!" && self.dialect == Dialect::GoYamlV3;
+        let tag = properties.tag.as_deref().filter(|tag| !none(tag));
         let merge_key = text == "<<"
             && match tag {
                 None => style == Style::Plain,
@@ -341,19 +348,63 @@ impl<'a> Composer<'a> {
             return done;
         }
         done.node.form = match style {
-            Style::Plain if text.is_empty() => Form::Nothing,
+            Style::Plain if text.is_empty() => {
+                if self.is_in_brackets() {
+                    Form::Blank
+                } else {
+                    Form::Nothing
+                }
+            }
             Style::Plain => Form::Plain,
             _ => Form::Quoted,
         };
         done.node.value = match tag {
             Some(tag) => self.tagged(tag, &text, span),
+            None if style == Style::Plain && self.takes_raw_key(&text, span) => {
+                Value::from(text.as_ref())
+            }
+            // kustomize writes it in quotes before it reads it again, because of the colon
+            None if style == Style::Plain
+                && done.node.form != Form::Blank
+                && self.is_in_brackets()
+                && text.contains(':') =>
+            {
+                Value::from(text.as_ref())
+            }
             None if style == Style::Plain => resolve::plain(&text, self.dialect),
+            None if style == Style::Folded && self.dialect == Dialect::GoYamlV3 => {
+                Value::from(tree::refolded(&text).as_ref())
+            }
             None => match text {
                 Cow::Borrowed(text) => Value::from(text),
                 Cow::Owned(text) => Value::from(text),
             },
         };
         done
+    }
+
+    /// Whether kustomize writes what is read in brackets before it reads it again.
+    fn is_in_brackets(&self) -> bool {
+        self.dialect == Dialect::GoYamlV3 && self.stack.last().is_some_and(|it| it.flow)
+    }
+
+    /// Whether a text is the key of a map and stays what it is, for all that it means a number or
+    /// a boolean. To kustomize it is so at the root; further in, such a map cannot become JSON.
+    fn takes_raw_key(&mut self, text: &str, span: Span) -> bool {
+        let is_key = |frame: &Frame<'_>| matches!(frame.kind, FrameKind::Map { key: None, .. });
+        if self.dialect != Dialect::GoYamlV3 || !self.stack.last().is_some_and(is_key) {
+            return false;
+        }
+        match resolve::implicit_tag(text) {
+            "!!str" | "!!merge" => false,
+            "!!null" if self.stack.len() == 1 => false,
+            _ => {
+                if self.stack.len() > 1 {
+                    self.faults.push(fault::no_text_key(text, span));
+                }
+                true
+            }
+        }
     }
 
     fn tagged(&mut self, tag: &str, text: &str, span: Span) -> Value {
@@ -419,6 +470,8 @@ impl<'a> Composer<'a> {
             }
             FrameKind::Map { map, key, merges, null_key } => {
                 match key.take().expect("checked just above") {
+                    // kustomize removes what is named like a merge key
+                    Key::Text(key, _) if key == "<<" && self.dialect == Dialect::GoYamlV3 => {}
                     Key::Text(key, key_span) => {
                         check_number(&done.node, &mut self.faults);
                         let entry = Entry { key, key_span, value: done.node };

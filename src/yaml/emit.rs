@@ -7,7 +7,7 @@
 
 use super::json;
 use super::map::Entry;
-use super::node::{Node, Number, Value};
+use super::node::{self, Node, Number, Value};
 use super::order;
 use super::quote::{self, Form};
 use super::{Dialect, YamlError};
@@ -165,13 +165,19 @@ const LONGEST_SIMPLE_KEY: usize = 128;
 
 const SPACES: &str = "                                                                ";
 
-struct Emitter<'a> {
+pub(super) struct Emitter<'a> {
     out: &'a mut String,
     line_start: usize,
     style: &'a Style,
 }
 
-impl Emitter<'_> {
+impl<'a> Emitter<'a> {
+    /// An emitter that goes on behind a text.
+    pub(super) fn new(out: &'a mut String, style: &'a Style) -> Emitter<'a> {
+        let line_start = out.rfind('\n').map_or(0, |at| at + 1);
+        Emitter { out, line_start, style }
+    }
+
     fn map<'n>(
         &mut self,
         entries: impl Iterator<Item = &'n Entry>,
@@ -283,6 +289,7 @@ impl Emitter<'_> {
     /// A value that is written in one go. Its further lines begin at `indent`.
     fn leaf(&mut self, node: &Node, indent: usize) {
         match &node.value {
+            Value::Null if node.form == node::Form::Blank => self.out.push_str("\"\""),
             Value::Null => self.out.push_str("null"),
             Value::Bool(value) => self.out.push_str(if *value { "true" } else { "false" }),
             Value::Number(Number::Int(int)) => {
@@ -342,7 +349,7 @@ impl Emitter<'_> {
         self.out.push_str(&text[from..]);
     }
 
-    fn single(&mut self, text: &str, indent: usize, fold: Option<usize>) {
+    pub(super) fn single(&mut self, text: &str, indent: usize, fold: Option<usize>) {
         self.out.push('\'');
         let width = fold.unwrap_or(usize::MAX);
         let mut column = if fold.is_some() { self.column() } else { 0 };
@@ -386,7 +393,7 @@ impl Emitter<'_> {
         self.out.push('\'');
     }
 
-    fn double(&mut self, text: &str, indent: usize, fold: Option<usize>) {
+    pub(super) fn double(&mut self, text: &str, indent: usize, fold: Option<usize>) {
         self.out.push('"');
         let width = fold.unwrap_or(usize::MAX);
         let mut column = if fold.is_some() { self.column() } else { 0 };

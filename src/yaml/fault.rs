@@ -92,6 +92,14 @@ pub(super) fn collection_key(key: &Node) -> Problem {
     Problem::value(Stage::Decode, text, advice)
 }
 
+pub(super) fn no_text_key(text: &str, span: Span) -> Problem {
+    let advice = Diagnostic::error("wharf::yaml::key", format!("the key `{text}` is no text"))
+        .at(span, "a key must be text")
+        .help("quote it");
+    let words = "json: unsupported type: map[interface {}]interface {}";
+    Problem::value(Stage::Json, words, advice)
+}
+
 pub(super) fn duplicate_key(key: &str, span: Span, first: Span) -> Problem {
     let advice =
         Diagnostic::error("wharf::yaml::duplicate_key", format!("key `{key}` is given twice"))

@@ -26,6 +26,7 @@ pub mod substitute;
 #[cfg(test)]
 mod tests;
 mod timestamp;
+mod tree;
 
 pub use map::{Entry, Map};
 pub use node::{Form, Node, Number, Str, Value};
@@ -36,5 +37,6 @@ pub use read::{
     parse_first, parse_one, parse_text,
 };
 pub use resolve::{Dialect, plain_scalar, tagged};
-pub use resources::resources;
+pub use resources::{pieces, resources};
 pub use substitute::Substitute;
+pub use tree::{Tree, TreeDocument, TreeKind};

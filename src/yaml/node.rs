@@ -32,6 +32,17 @@ pub enum Form {
     Quoted,
     /// Not at all: `key:` is null.
     Nothing,
+    /// Not at all, in brackets: `{key: }` is null to kustomize as long as nobody writes it, and
+    /// then an empty text.
+    Blank,
+}
+
+impl Form {
+    /// True for a null for which nothing was written.
+    #[must_use]
+    pub fn is_nothing(self) -> bool {
+        matches!(self, Form::Nothing | Form::Blank)
+    }
 }
 
 /// A value of YAML's or JSON's data model, with text keys.

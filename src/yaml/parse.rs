@@ -4,7 +4,7 @@
 //! states on a stack of its own, so that no input can exhaust the program's.
 
 use super::problem::{Mark, Problem};
-use super::scan::{Scanner, Style, TagText, TokenKind};
+use super::scan::{Comments, Scanner, Style, TagText, TokenKind};
 use std::borrow::Cow;
 
 const DEFAULT_TAGS: [(&str, &str); 2] = [("!", "!"), ("!!", "tag:yaml.org,2002:")];
@@ -14,6 +14,16 @@ const DEFAULT_TAGS: [(&str, &str); 2] = [("!", "!"), ("!!", "tag:yaml.org,2002:"
 pub(super) struct Properties<'a> {
     pub(super) anchor: Option<&'a str>,
     pub(super) tag: Option<Box<str>>,
+    /// The collection was written with brackets.
+    pub(super) flow: bool,
+}
+
+/// The comments of an event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Notes {
+    pub(super) head: String,
+    pub(super) line: String,
+    pub(super) foot: String,
 }
 
 #[derive(Clone, Debug)]
@@ -37,6 +47,8 @@ pub(super) struct Event<'a> {
     /// Where its content begins.
     pub(super) content: Mark,
     pub(super) end: Mark,
+    /// Its comments, where they are kept.
+    pub(super) notes: Option<Box<Notes>>,
 }
 
 /// What is expected next.
@@ -74,17 +86,86 @@ pub(super) struct Parser<'a> {
     /// Where the open collections began, for errors.
     marks: Vec<Mark>,
     tags: Vec<(Cow<'a, str>, Box<str>)>,
+    /// Comments above the first entry of a collection that is an item of a sequence.
+    stem: String,
 }
 
 impl<'a> Parser<'a> {
-    pub(super) fn new(text: &'a str) -> Parser<'a> {
+    /// Makes a parser that scans so many tokens ahead.
+    pub(super) fn new(text: &'a str, ahead: usize) -> Parser<'a> {
         Parser {
-            scanner: Scanner::new(text),
+            scanner: Scanner::new(text, ahead),
             state: State::ImplicitDocumentStart,
             states: Vec::new(),
             marks: Vec::new(),
             tags: Vec::new(),
+            stem: String::new(),
         }
+    }
+
+    /// Makes a parser that keeps comments.
+    pub(super) fn with_comments(text: &'a str) -> Parser<'a> {
+        let mut parser = Parser::new(text, 2);
+        parser.scanner.comments = Some(Box::default());
+        parser
+    }
+
+    /// Gives an event the comments that were scanned up to it.
+    fn noted(&mut self, mut event: Event<'a>) -> Event<'a> {
+        if let Some(comments) = &mut self.scanner.comments {
+            let Comments { head, line, foot, .. } = &mut **comments;
+            let [head, line, foot] = [head, line, foot].map(std::mem::take);
+            self.stem.clear();
+            if !(head.is_empty() && line.is_empty() && foot.is_empty()) {
+                event.notes = Some(Box::new(Notes { head, line, foot }));
+            }
+        }
+        event
+    }
+
+    /// Gives the start of a block collection the comments above the `-` that it stands behind.
+    fn with_stem(&mut self, mut event: Event<'a>) -> Event<'a> {
+        if !self.stem.is_empty() {
+            let head = std::mem::take(&mut self.stem);
+            event.notes = Some(Box::new(Notes { head, ..Notes::default() }));
+        }
+        event
+    }
+
+    fn head_length(&self) -> usize {
+        self.scanner.comments.as_ref().map_or(0, |comments| comments.head.len())
+    }
+
+    /// A `-` was taken that had so many bytes of comments above it.
+    fn split_stem(&mut self, length: usize) -> Result<(), Problem> {
+        if length == 0 {
+            return Ok(());
+        }
+        let kind = &self.scanner.peek()?.kind;
+        if !matches!(kind, TokenKind::BlockSequenceStart | TokenKind::BlockMappingStart) {
+            return Ok(());
+        }
+        if let Some(comments) = &mut self.scanner.comments {
+            let rest = comments.head.get(length + 1..).unwrap_or_default().to_owned();
+            self.stem = std::mem::replace(&mut comments.head, rest);
+            self.stem.truncate(length);
+        }
+        Ok(())
+    }
+
+    /// What stands above the first empty line belongs to the document.
+    fn document_head(&mut self) -> Option<Box<Notes>> {
+        let comments = self.scanner.comments.as_mut()?;
+        let head = &mut comments.head;
+        let bytes = head.as_bytes();
+        let at = (1..bytes.len())
+            .rev()
+            .find(|at| bytes[*at] == b'\n' && (*at == bytes.len() - 1 || bytes[at - 1] == b'\n'))?;
+        let cut = if at == bytes.len() - 1 { at } else { at - 1 };
+        let rest = head[at + 1..].to_owned();
+        let mut above = std::mem::replace(head, rest);
+        above.truncate(cut);
+        Some(Box::new(Notes { head: above, ..Notes::default() }))
     }
 
     /// The next event; after the end of the stream that event again and again.
@@ -144,7 +225,8 @@ impl<'a> Parser<'a> {
                 self.default_tags();
                 self.states.push(State::DocumentEnd);
                 self.state = State::BlockNode;
-                Ok(event(EventKind::DocumentStart, start, end))
+                let notes = self.document_head();
+                Ok(Event { notes, ..event(EventKind::DocumentStart, start, end) })
             }
         }
     }
@@ -221,7 +303,11 @@ impl<'a> Parser<'a> {
         }
         self.tags.clear();
         self.state = State::DocumentStart;
-        Ok(event(EventKind::DocumentEnd, start, end))
+        let mut event = self.noted(event(EventKind::DocumentEnd, start, end));
+        if let Some(notes) = event.notes.as_mut().filter(|notes| notes.foot.is_empty()) {
+            notes.foot = std::mem::take(&mut notes.head);
+        }
+        Ok(event)
     }
 
     /// A node: an alias, or properties and content, of which either may be missing.
@@ -240,7 +326,7 @@ impl<'a> Parser<'a> {
                         let name = *name;
                         let end = self.scanner.take()?.end;
                         self.pop_state();
-                        return Ok(event(EventKind::Alias(name), start, end));
+                        return Ok(self.noted(event(EventKind::Alias(name), start, end)));
                     }
                     _ => break,
                 }
@@ -277,15 +363,17 @@ impl<'a> Parser<'a> {
                 };
                 self.pop_state();
                 let kind = EventKind::Scalar { text, style, properties };
-                return Ok(Event { kind, start, content, end });
+                return Ok(self.noted(Event { kind, start, content, end, notes: None }));
             }
             TokenKind::BlockEntry if indentless => {
                 (State::IndentlessSequence, EventKind::SequenceStart(properties))
             }
             TokenKind::FlowSequenceStart => {
+                let properties = Properties { flow: true, ..properties };
                 (State::FlowSequenceFirst, EventKind::SequenceStart(properties))
             }
             TokenKind::FlowMappingStart => {
+                let properties = Properties { flow: true, ..properties };
                 (State::FlowMappingFirst, EventKind::MappingStart(properties))
             }
             TokenKind::BlockSequenceStart if block => {
@@ -298,7 +386,8 @@ impl<'a> Parser<'a> {
                 self.pop_state();
                 let kind =
                     EventKind::Scalar { text: Cow::Borrowed(""), style: Style::Plain, properties };
-                return Ok(Event { kind, start, content: properties_end, end: properties_end });
+                let (content, end) = (properties_end, properties_end);
+                return Ok(Event { kind, start, content, end, notes: None });
             }
             _ => {
                 let context =
@@ -308,7 +397,12 @@ impl<'a> Parser<'a> {
             }
         };
         self.state = state;
-        Ok(Event { kind, start, content, end })
+        let event = Event { kind, start, content, end, notes: None };
+        Ok(match state {
+            State::IndentlessSequence => event,
+            State::FlowSequenceFirst | State::FlowMappingFirst => self.noted(event),
+            _ => self.with_stem(event),
+        })
     }
 
     fn resolve_tag(&self, tag: &TagText<'a>, start: Mark, mark: Mark) -> Result<Box<str>, Problem> {
@@ -331,7 +425,9 @@ impl<'a> Parser<'a> {
         let (start, end) = (token.start, token.end);
         match token.kind {
             TokenKind::BlockEntry => {
+                let above = self.head_length();
                 self.scanner.take()?;
+                self.split_stem(above)?;
                 match self.scanner.peek()?.kind {
                     TokenKind::BlockEntry | TokenKind::BlockEnd => {
                         self.state = State::BlockSequence;
@@ -343,7 +439,7 @@ impl<'a> Parser<'a> {
                     }
                 }
             }
-            TokenKind::BlockEnd => self.close(EventKind::SequenceEnd),
+            TokenKind::BlockEnd => self.close(EventKind::SequenceEnd, false),
             _ => Err(self.unexpected(
                 "while parsing a block collection",
                 "did not find expected '-' indicator",
@@ -359,7 +455,9 @@ impl<'a> Parser<'a> {
             self.pop_state();
             return Ok(event(EventKind::SequenceEnd, start, start));
         }
+        let above = self.head_length();
         self.scanner.take()?;
+        self.split_stem(above)?;
         match self.scanner.peek()?.kind {
             TokenKind::BlockEntry | TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
                 self.state = State::IndentlessSequence;
@@ -383,7 +481,7 @@ impl<'a> Parser<'a> {
                 self.scanner.take()?;
                 self.block_mapping_node(State::BlockMappingValue, end)
             }
-            TokenKind::BlockEnd => self.close(EventKind::MappingEnd),
+            TokenKind::BlockEnd => self.close(EventKind::MappingEnd, true),
             _ => Err(self.unexpected(
                 "while parsing a block mapping",
                 "did not find expected key",
@@ -427,11 +525,12 @@ impl<'a> Parser<'a> {
         let token = self.scanner.peek()?;
         let (start, end) = (token.start, token.end);
         match token.kind {
-            TokenKind::FlowSequenceEnd => self.close(EventKind::SequenceEnd),
+            TokenKind::FlowSequenceEnd => self.close(EventKind::SequenceEnd, true),
             TokenKind::Key => {
                 self.scanner.take()?;
                 self.state = State::FlowPairKey;
-                Ok(event(EventKind::MappingStart(Properties::default()), start, end))
+                let properties = Properties { flow: true, ..Properties::default() };
+                Ok(event(EventKind::MappingStart(properties), start, end))
             }
             _ => {
                 self.states.push(State::FlowSequence);
@@ -480,7 +579,7 @@ impl<'a> Parser<'a> {
             self.flow_entry("while parsing a flow mapping", "did not find expected ',' or '}'")?;
         }
         match self.scanner.peek()?.kind {
-            TokenKind::FlowMappingEnd => self.close(EventKind::MappingEnd),
+            TokenKind::FlowMappingEnd => self.close(EventKind::MappingEnd, true),
             TokenKind::Key => {
                 self.scanner.take()?;
                 let token = self.scanner.peek()?;
@@ -534,11 +633,13 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn close(&mut self, kind: EventKind<'a>) -> Result<Event<'a>, Problem> {
+    /// Ends a collection. The end of a block sequence leaves comments to what follows.
+    fn close(&mut self, kind: EventKind<'a>, noted: bool) -> Result<Event<'a>, Problem> {
         let token = self.scanner.take()?;
         self.pop_state();
         self.marks.pop();
-        Ok(event(kind, token.start, token.end))
+        let event = event(kind, token.start, token.end);
+        Ok(if noted { self.noted(event) } else { event })
     }
 
     fn unexpected(&self, context: &'static str, problem: &'static str, mark: Mark) -> Problem {
@@ -552,7 +653,7 @@ impl<'a> Parser<'a> {
 }
 
 fn event(kind: EventKind<'_>, start: Mark, end: Mark) -> Event<'_> {
-    Event { kind, start, content: start, end }
+    Event { kind, start, content: start, end, notes: None }
 }
 
 fn empty_scalar<'a>(mark: Mark) -> Event<'a> {

@@ -18,11 +18,12 @@ pub(super) enum Form {
 
 /// What a text holds.
 #[derive(Clone, Copy)]
-struct Analysis {
-    multiline: bool,
-    plain: bool,
-    single: bool,
-    block: bool,
+pub(super) struct Analysis {
+    pub(super) multiline: bool,
+    /// It may stand without quotes, outside of brackets.
+    pub(super) plain: bool,
+    pub(super) single: bool,
+    pub(super) block: bool,
 }
 
 /// A letter, a digit, or a sign without meaning in block context.
@@ -161,7 +162,7 @@ fn is_base_60(text: &str) -> bool {
 }
 
 /// libyaml's analysis of a text that is not empty.
-fn analyze(text: &str, flavor: Flavor) -> Analysis {
+pub(super) fn analyze(text: &str, flavor: Flavor) -> Analysis {
     let mut indicators = text.starts_with("---") || text.starts_with("...");
     let (mut line_breaks, mut special, mut tabs) = (false, false, false);
     let (mut break_space, mut space_break) = (false, false);

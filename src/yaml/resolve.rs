@@ -117,13 +117,24 @@ pub fn tagged(tag: &str, text: &str, dialect: Dialect) -> Result<Value, String> 
     }
 }
 
+/// The tag of what a text without quotes means to kustomize's reader.
+pub(super) fn implicit_tag(text: &str) -> &'static str {
+    if text == "<<" {
+        return "!!merge";
+    }
+    match classify(text, Dialect::GoYamlV3).0 {
+        Kind::Str if timestamp::rfc3339(text).is_some() => Kind::Timestamp.tag(),
+        kind => kind.tag(),
+    }
+}
+
 /// Whether a plain text is read back as text, by both versions of go-yaml.
 pub(super) fn is_text(text: &str) -> bool {
     let (kind, _) = classify(text, Dialect::GoYamlV2);
     kind == Kind::Str && timestamp::rfc3339(text).is_none()
 }
 
-fn short_tag(tag: &str) -> Cow<'_, str> {
+pub(super) fn short_tag(tag: &str) -> Cow<'_, str> {
     match tag.strip_prefix(YAML_TAG) {
         Some(name) => format!("!!{name}").into(),
         None => tag.into(),

@@ -8,6 +8,7 @@ use super::node::Node;
 use super::problem::YamlError;
 use super::read::{Documents, ReadOptions};
 use super::resolve::Dialect;
+use super::tree;
 use crate::base::diag::Diagnostic;
 use crate::base::source::{FileId, Span};
 use std::ops::Range;
@@ -20,7 +21,7 @@ use std::ops::Range;
 pub fn resources(text: &str, file: FileId) -> Result<Vec<Node>, Vec<YamlError>> {
     let mut nodes = Vec::new();
     let mut faults = Vec::new();
-    for piece in pieces(text, file).map_err(|error| vec![error])? {
+    for piece in ranges(text, file).map_err(|error| vec![error])? {
         match first(text, piece, file) {
             Ok(Some(node)) if !node.is_null() => nodes.push(node),
             Ok(_) => {}
@@ -33,7 +34,7 @@ pub fn resources(text: &str, file: FileId) -> Result<Vec<Node>, Vec<YamlError>> 
 fn first(text: &str, piece: Range<usize>, file: FileId) -> Result<Option<Node>, Vec<YamlError>> {
     let options = ReadOptions { dialect: Dialect::GoYamlV3, markers: None };
     let from = u32::try_from(piece.start).unwrap_or(u32::MAX);
-    match Documents::new(&text[piece], file, &options).next_document() {
+    match Documents::new(&text[piece.clone()], file, &options).next_document() {
         Ok(node) => Ok(node.map(|mut node| {
             if from > 0 {
                 node.shift(from);
@@ -41,6 +42,11 @@ fn first(text: &str, piece: Range<usize>, file: FileId) -> Result<Option<Node>, 
             node
         })),
         Err(mut errors) => {
+            if let [error] = errors.as_mut_slice()
+                && let Some(words) = tree::build_fault(&text[piece])
+            {
+                error.go_text = words;
+            }
             for label in errors.iter_mut().flat_map(|error| &mut error.diagnostic.labels) {
                 label.span = label.span.shifted(from);
             }
@@ -49,8 +55,16 @@ fn first(text: &str, piece: Range<usize>, file: FileId) -> Result<Option<Node>, 
     }
 }
 
-/// The pieces of a file between its separators.
-pub(super) fn pieces(text: &str, file: FileId) -> Result<Vec<Range<usize>>, YamlError> {
+/// The texts between the separators of a file, each of which is a document to kustomize.
+///
+/// # Errors
+/// What kustomize says of a line that is no separator.
+pub fn pieces(text: &str) -> Result<Vec<&str>, String> {
+    let ranges = ranges(text, FileId::NONE).map_err(|error| error.go_text)?;
+    Ok(ranges.into_iter().map(|range| &text[range]).collect())
+}
+
+fn ranges(text: &str, file: FileId) -> Result<Vec<Range<usize>>, YamlError> {
     let mut found = Vec::new();
     let mut start = 0;
     let mut at = 0;

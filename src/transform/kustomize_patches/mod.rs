@@ -17,7 +17,7 @@ use crate::base::source::{Sources, Span};
 use crate::object::patch::kustomize::Merger;
 use crate::object::patch::{PatchError, json6902};
 use crate::schema::MergeTable;
-use crate::yaml::{Entry, Form, Map, Node, Value};
+use crate::yaml::{Entry, Map, Node, Value};
 use std::sync::Arc;
 
 /// Annotations that kustomize keeps to itself; a JSON patch cannot take them away.
@@ -323,7 +323,7 @@ fn set_texts(root: &mut Node, path: &[&str], sources: Option<&Sources>) {
 fn written(node: &Node, sources: Option<&Sources>) -> String {
     match &node.value {
         Value::List(_) | Value::Map(_) => String::new(),
-        Value::Null if node.form == Form::Nothing => String::new(),
+        Value::Null if node.form.is_nothing() => String::new(),
         Value::String(text) => text.to_string(),
         _ => sources
             .and_then(|sources| sources.slice(node.span))

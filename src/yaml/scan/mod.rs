@@ -7,10 +7,13 @@
 //! a line break forces a copy.
 //!
 //! The order of checks, the marks and the texts of problems are go-yaml's, because Kubernetes tools
-//! print them and their users search for them. Comments are skipped.
+//! print them and their users search for them. Comments are skipped, unless the reader keeps them.
 
+mod comment;
 mod property;
 mod scalar;
+
+pub(super) use comment::Comments;
 
 use super::problem::{Mark, Problem};
 use std::borrow::Cow;
@@ -20,8 +23,9 @@ use std::collections::VecDeque;
 const GO_MAX_DEPTH: usize = 10_000;
 
 /// How a scalar was written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum Style {
+    #[default]
     Plain,
     SingleQuoted,
     DoubleQuoted,
@@ -102,10 +106,14 @@ pub(super) struct Scanner<'a> {
     indent: usize,
     indents: Vec<usize>,
     ended: bool,
+    /// How many tokens go-yaml holds behind the next one.
+    ahead: usize,
+    /// Comments, when they are kept.
+    pub(super) comments: Option<Box<Comments>>,
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(text: &'a str) -> Scanner<'a> {
+    pub(super) fn new(text: &'a str, ahead: usize) -> Scanner<'a> {
         // go-yaml skips the mark once while it decodes and once while it scans
         let marks = text.chars().take(2).take_while(|c| *c == '\u{feff}');
         let start = marks.map(char::len_utf8).sum();
@@ -125,6 +133,8 @@ impl<'a> Scanner<'a> {
             indent: 0,
             indents: Vec::new(),
             ended: false,
+            ahead,
+            comments: None,
         }
     }
 
@@ -132,7 +142,11 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(super) fn peek(&mut self) -> Result<&Token<'a>, Problem> {
         self.fill()?;
-        Ok(self.tokens.front().expect("fill leaves a token"))
+        let token = self.tokens.front().expect("fill leaves a token");
+        if let Some(comments) = &mut self.comments {
+            comments.unfold(token);
+        }
+        Ok(token)
     }
 
     /// Takes the next token. After the end of the stream that token comes again and again.
@@ -149,7 +163,7 @@ impl<'a> Scanner<'a> {
     /// Fetches tokens until the first can no longer become a key.
     fn fill(&mut self) -> Result<(), Problem> {
         loop {
-            if !self.tokens.is_empty() {
+            if self.tokens.len() > self.ahead {
                 let taken = self.taken;
                 let mut keys = self.simple_keys.iter();
                 let first = |key: &SimpleKey| key.possible && key.held && key.token_number == taken;
@@ -168,8 +182,9 @@ impl<'a> Scanner<'a> {
     }
 
     fn fetch(&mut self) -> Result<(), Problem> {
+        let scan = self.mark();
         self.skip_to_token();
-        self.unroll_indent();
+        self.unroll_indent(scan);
         let byte = self.byte(0);
         if self.at >= self.bytes.len() {
             return self.fetch_stream_end();
@@ -186,6 +201,16 @@ impl<'a> Scanner<'a> {
                 _ => {}
             }
         }
+        if self.comments.is_none() {
+            return self.fetch_content(byte);
+        }
+        let mark = self.comment_mark();
+        self.fetch_content(byte)?;
+        self.line_comment_after(mark);
+        Ok(())
+    }
+
+    fn fetch_content(&mut self, byte: u8) -> Result<(), Problem> {
         let flow = self.flow_level > 0;
         match byte {
             b'[' => self.fetch_flow_start(TokenKind::FlowSequenceStart),
@@ -403,20 +428,37 @@ impl<'a> Scanner<'a> {
 
     /// Ends the block collections that are deeper than the current column.
     #[inline]
-    fn unroll_indent(&mut self) {
+    fn unroll_indent(&mut self, scan: Mark) {
         if self.flow_level > 0 || self.indent == 0 {
             return;
         }
         // the usual case first: nothing but spaces before it, or clearly deeper
         let column = self.column();
+        if self.comments.is_some() && self.indent > column + 1 {
+            self.close_blocks_from(scan, column + 1);
+        }
         while self.indent > column + 1 {
             self.push_here(TokenKind::BlockEnd);
             self.indent = self.indents.pop().unwrap_or_default();
         }
     }
 
+    /// Ends the block collections that are deeper than `indent` where their comments end.
+    fn close_blocks_from(&mut self, scan: Mark, indent: usize) {
+        let mut mark = Mark { at: scan.at.saturating_sub(1), ..scan };
+        while self.flow_level == 0 && self.indent > indent {
+            mark = self.block_end(mark);
+            self.push(Token { kind: TokenKind::BlockEnd, start: mark, end: mark });
+            self.indent = self.indents.pop().unwrap_or_default();
+        }
+    }
+
     /// Ends all block collections.
     fn close_blocks(&mut self) {
+        if self.comments.is_some() {
+            let mark = self.mark();
+            self.close_blocks_from(mark, 0);
+        }
         while self.flow_level == 0 && self.indent > 0 {
             self.push_here(TokenKind::BlockEnd);
             self.indent = self.indents.pop().unwrap_or_default();
@@ -487,13 +529,21 @@ impl<'a> Scanner<'a> {
 
     /// Skips spaces, comments and line breaks. Tabs count as space only where no key may begin.
     fn skip_to_token(&mut self) {
+        let scan = self.mark();
         loop {
             let tabs = self.flow_level > 0 || !self.simple_key_allowed;
             while self.byte(0) == b' ' || tabs && self.byte(0) == b'\t' {
                 self.at += 1;
             }
+            if self.comments.is_some() {
+                self.lift_line_comment();
+            }
             if self.byte(0) == b'#' {
-                self.skip_to_line_end();
+                if self.comments.is_some() {
+                    self.scan_comments(scan);
+                } else {
+                    self.skip_to_line_end();
+                }
             }
             if !self.skip_break() {
                 return;
@@ -512,18 +562,22 @@ impl<'a> Scanner<'a> {
     }
 
     fn push(&mut self, token: Token<'a>) {
+        if let Some(comments) = &mut self.comments {
+            comments.seen(&token);
+        }
         self.tokens.push_back(token);
     }
 
     fn push_here(&mut self, kind: TokenKind<'a>) {
         let mark = self.mark();
-        self.tokens.push_back(Token { kind, start: mark, end: mark });
+        self.push(Token { kind, start: mark, end: mark });
     }
 
     fn push_indicator(&mut self, kind: TokenKind<'a>, length: usize) {
         let start = self.mark();
         self.at += length;
-        self.tokens.push_back(Token { kind, start, end: self.mark() });
+        let end = self.mark();
+        self.push(Token { kind, start, end });
     }
 
     #[inline]

@@ -348,6 +348,7 @@ impl<'a> Scanner<'a> {
         }
         self.skip_blanks();
         if self.byte(0) == b'#' {
+            self.scan_line_comment(start.at as usize);
             self.skip_to_line_end();
         }
         if self.at < self.bytes.len() && !self.skip_break() {

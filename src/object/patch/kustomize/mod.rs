@@ -84,8 +84,7 @@ impl Merger<'_> {
         change: Change,
         place: Option<MergePlace<'_>>,
     ) -> Result<Outcome, PatchError> {
-        let Some(target) = target.filter(|node| !node.is_null() || node.form != Form::Nothing)
-        else {
+        let Some(target) = target.filter(|node| !node.is_null() || !node.form.is_nothing()) else {
             return self.add(change, place);
         };
         if target.is_null() {
@@ -306,7 +305,7 @@ fn text(node: &Node) -> Cow<'_, str> {
         Value::Number(number) => Cow::Owned(number.to_string()),
         Value::Bool(true) => Cow::Borrowed("true"),
         Value::Bool(false) => Cow::Borrowed("false"),
-        Value::Null if node.form != Form::Nothing => Cow::Borrowed("null"),
+        Value::Null if !node.form.is_nothing() => Cow::Borrowed("null"),
         Value::Null | Value::List(_) | Value::Map(_) => Cow::Borrowed(""),
     }
 }
