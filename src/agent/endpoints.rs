@@ -1,16 +1,19 @@
 //! Which pods stand behind a Service, and at which ports. The service proxy, the name server and
 //! the controller of Endpoints ask the same question.
 
-use super::store::metadata;
+use super::store::{Key, Store, metadata};
 use crate::object::meta;
 use crate::object::selector::Selector;
 use crate::yaml::{Node, Value};
 use std::net::Ipv4Addr;
 
-/// A pod behind a Service.
+/// The resource of `EndpointSlice`s.
+pub const SLICES: &str = "endpointslices.discovery.k8s.io";
+
+/// What stands behind a Service: a pod, or an address that somebody wrote down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The pod's address.
+    /// Its address.
     pub ip: Ipv4Addr,
     /// `spec.hostname`, when it has one.
     pub hostname: Option<String>,
@@ -31,6 +34,76 @@ pub fn endpoints<'a>(service: &Node, pods: impl Iterator<Item = &'a Node>) -> Ve
                 hostname: pod.str_at(&["spec", "hostname"]).map(str::to_owned),
                 ports: ports(service, pod),
             })
+        })
+        .collect()
+}
+
+/// What stands behind a Service without a selector: the ready endpoints of the slices that name it,
+/// and those of the Endpoints of its name.
+#[must_use]
+pub fn given(store: &Store, service: &Node) -> Vec<Endpoint> {
+    let (namespace, name) = (meta::namespace(service), meta::name(service));
+    let (slices, _) = store.list(&SLICES.into(), Some(namespace));
+    let slices = slices.iter().map(|slice| &slice.object);
+    let of_service = slices.filter(|slice| service_of(slice) == name);
+    let mut found: Vec<Endpoint> = of_service.flat_map(in_slice).collect();
+    if let Some(endpoints) = store.get(&Key::new("endpoints", namespace, name)) {
+        let subsets = endpoints.object.items_at(&["subsets"]).iter();
+        for endpoint in subsets.flat_map(|subset| in_subset(subset, publishes_unready(service))) {
+            if !found.contains(&endpoint) {
+                found.push(endpoint);
+            }
+        }
+    }
+    found
+}
+
+/// The name of the Service that a slice, or Endpoints, belong to.
+#[must_use]
+pub fn service_of(object: &Node) -> &str {
+    let label = object.str_at(&["metadata", "labels", "kubernetes.io/service-name"]);
+    label.unwrap_or_else(|| meta::name(object))
+}
+
+fn in_slice(slice: &Node) -> Vec<Endpoint> {
+    if slice.str_at(&["addressType"]) != Some("IPv4") {
+        return Vec::new();
+    }
+    let ports = numbers(slice);
+    let serves =
+        |it: &&Node| it.at(&["conditions", "ready"]).and_then(Node::as_bool) != Some(false);
+    let endpoints = slice.items_at(&["endpoints"]).iter().filter(serves);
+    endpoints
+        .filter_map(|endpoint| {
+            // the addresses of one endpoint are all the same to a client, so the first is used
+            let ip = endpoint.items_at(&["addresses"]).first()?.as_str()?.parse().ok()?;
+            let hostname = endpoint.str_at(&["hostname"]).map(str::to_owned);
+            Some(Endpoint { ip, hostname, ports: ports.clone() })
+        })
+        .collect()
+}
+
+fn in_subset(subset: &Node, unready_too: bool) -> Vec<Endpoint> {
+    let ports = numbers(subset);
+    let lists = [("addresses", true), ("notReadyAddresses", unready_too)];
+    let addresses = lists.into_iter().filter(|(_, wanted)| *wanted);
+    addresses
+        .flat_map(|(list, _)| subset.items_at(&[list]))
+        .filter_map(|address| {
+            let ip = address.str_at(&["ip"])?.parse().ok()?;
+            let hostname = address.str_at(&["hostname"]).map(str::to_owned);
+            Some(Endpoint { ip, hostname, ports: ports.clone() })
+        })
+        .collect()
+}
+
+/// Port numbers by name, as somebody wrote them down.
+fn numbers(list: &Node) -> Vec<(String, u16)> {
+    let ports = list.items_at(&["ports"]).iter();
+    ports
+        .filter_map(|port| {
+            let number = u16::try_from(port.i64_at(&["port"])?).ok()?;
+            Some((port.str_at(&["name"]).unwrap_or_default().to_owned(), number))
         })
         .collect()
 }

@@ -105,7 +105,16 @@ fn look(host: &Host) {
         ("cm settings", &["colour:\n----\nred"]),
         ("secret key", &["token:  7 bytes"]),
         ("ns default", &["Status:       Active"]),
-        ("node here", &["KubeletReady", "Non-terminated Pods:", "web-"]),
+        (
+            "node here",
+            &[
+                "KubeletReady",
+                "Non-terminated Pods:",
+                "web-",
+                "HolderIdentity:  here",
+                "RenewTime:",
+            ],
+        ),
         ("sa default", &["Name:                default"]),
     ] {
         says(host, &format!("describe {what}"), expected);

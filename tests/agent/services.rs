@@ -55,8 +55,36 @@ fn an_address_leads_to_all_ready_pods() {
         answers.len() == 2
     });
     http("127.0.0.1", port, "/").expect("an answer at the node port");
+    by_hand(&host);
     host.kubectl(&["scale", "deployment/web", "--replicas=0"]);
     host.until("nobody answers", || http(&address, 80, "/").is_err());
+}
+
+/// Services without a selector lead where a slice, or Endpoints, say.
+fn by_hand(host: &Host) {
+    let pod = &host.pods("app=web")[0];
+    let ip = pod["status"]["podIP"].as_str().expect("it runs");
+    let greeting = format!("hello from {}", pod["metadata"]["name"].as_str().expect("a name"));
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": {"name": "x", "labels": {"kubernetes.io/service-name": "sliced"}},
+        "ports": [{"name": "", "port": 8080}], "endpoints": [{"addresses": [ip]}],
+    });
+    let endpoints = json!({
+        "apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "listed"},
+        "subsets": [{"addresses": [{"ip": ip}], "ports": [{"port": 8080}]}],
+    });
+    for (name, written) in [("sliced", slice), ("listed", endpoints)] {
+        host.apply(&service(name, &json!({"ports": [{"port": 80}]})));
+        host.apply(&written);
+        let service = host.get(&format!("service/{name}"));
+        let address = service["spec"]["clusterIP"].as_str().expect("an address");
+        host.until(&format!("{name} answers"), || {
+            http(address, 80, "/").is_ok_and(|page| page.starts_with(&greeting))
+        });
+        host.kubectl(&["delete", "endpointslices,endpoints", "x", "listed", "--ignore-not-found"]);
+        host.until(&format!("nobody answers for {name}"), || http(address, 80, "/").is_err());
+    }
 }
 
 #[test]

@@ -7,15 +7,13 @@
 
 use super::owner::{controller_reference, is_deleting};
 use super::{Action, Seen, View};
-use crate::agent::endpoints::{is_ready, ports, publishes_unready, selector};
+use crate::agent::endpoints::{SLICES, is_ready, ports, publishes_unready, selector};
 use crate::base::digest::Digest;
 use crate::object::meta;
 use crate::yaml::{Node, json};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-
-const SLICES: &str = "endpointslices.discovery.k8s.io";
 
 /// Says whose slices are whose (KEP-752).
 const MANAGED_BY: (&str, &str) =

@@ -5,7 +5,7 @@
 //! or all pods of a headless service), `HOST.SVC.NS.svc…` for pods with a hostname, `_PORT._PROTO.…`
 //! services, `1-2-3-4.NS.pod…`. Addresses are IPv4 only.
 
-use crate::agent::endpoints::{Endpoint, endpoints};
+use crate::agent::endpoints::{Endpoint, endpoints, given, selector};
 use crate::agent::store::{Key, Store};
 use crate::yaml::Node;
 use hickory_proto::op::{Message, OpCode, ResponseCode};
@@ -163,11 +163,14 @@ impl Resolver {
 
     fn endpoints(&self, service: &str, namespace: &str) -> Option<(Node, Vec<Endpoint>)> {
         let service = self.store.get(&Key::new("services", namespace, service))?;
-        let (pods, _) = self.store.list(&"pods".into(), Some(namespace));
-        Some((
-            service.object.clone(),
-            endpoints(&service.object, pods.iter().map(|pod| &pod.object)),
-        ))
+        let object = &service.object;
+        let found = if selector(object).is_some() {
+            let (pods, _) = self.store.list(&"pods".into(), Some(namespace));
+            endpoints(object, pods.iter().map(|pod| &pod.object))
+        } else {
+            given(&self.store, object)
+        };
+        Some((object.clone(), found))
     }
 
     fn service(&self, service: &str, namespace: &str, kind: RecordType) -> Option<Vec<RData>> {

@@ -1,10 +1,13 @@
 //! The host as an object: the Node, kept up to date.
 //!
-//! The status is written when it changes and every five minutes, as the kubelet does it.
+//! The status is written when it changes and every five minutes, as the kubelet does it. Its Lease is
+//! renewed with it and says so: a host that is a cluster of its own has nobody who would
+//! have to learn within seconds that it is gone, so nothing is written to the disk meanwhile.
 
 use super::host::Host;
 use crate::agent::store::{Key, Op, StoreError, metadata};
 use crate::base::clock::rfc3339_seconds;
+use crate::object::meta;
 use crate::yaml::Node;
 use serde_json::{Value, json};
 use std::fs;
@@ -15,6 +18,9 @@ use std::time::Duration;
 
 /// How often the status is written though nothing changed.
 const HEARTBEAT: Duration = Duration::from_secs(300);
+
+/// The Lease of a host that is well is younger than this, in seconds.
+const LEASE: u64 = 2 * HEARTBEAT.as_secs();
 
 /// As many pods as the kubelet takes.
 const PODS: u32 = 110;
@@ -100,8 +106,8 @@ async fn write(host: &Host) -> Result<(), StoreError> {
         object.set("status", status);
         true
     };
-    if host.store.modify(&key, update).await?.is_some() {
-        return Ok(());
+    if let Some(node) = host.store.modify(&key, update).await? {
+        return renew(host, &node.object).await;
     }
     let mut object = Node::from(json!({
         "apiVersion": "v1",
@@ -111,6 +117,45 @@ async fn write(host: &Host) -> Result<(), StoreError> {
     }));
     metadata::prepare_create(&mut object, now, false);
     update(&mut object);
+    match host.store.commit(vec![Op::Create { key, object }]).await {
+        Ok(made) => {
+            renew(host, &made.first().expect("one operation gives one object").object).await
+        }
+        Err(StoreError::Exists(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Renews the Lease of the Node, which clients take for a sign of life.
+async fn renew(host: &Host, node: &Node) -> Result<(), StoreError> {
+    let now = host.clock.now();
+    let name = &host.config.node_name;
+    let key = Key::new("leases.coordination.k8s.io", "kube-node-lease", name);
+    let renewed = Node::from(json!({
+        "holderIdentity": name,
+        "leaseDurationSeconds": LEASE,
+        "renewTime": now.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+    }));
+    let update = |object: &mut Node| {
+        object.set("spec", renewed.clone());
+        true
+    };
+    if host.store.modify(&key, update).await?.is_some() {
+        return Ok(());
+    }
+    let mut object = Node::from(json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {
+            "name": name,
+            "namespace": "kube-node-lease",
+            "ownerReferences": [{
+                "apiVersion": "v1", "kind": "Node", "name": name, "uid": meta::uid(node),
+            }],
+        },
+        "spec": renewed,
+    }));
+    metadata::prepare_create(&mut object, now, false);
     match host.store.commit(vec![Op::Create { key, object }]).await {
         Ok(_) | Err(StoreError::Exists(_)) => Ok(()),
         Err(error) => Err(error),

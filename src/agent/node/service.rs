@@ -1,12 +1,13 @@
 //! Services: which pods stand behind which address.
 //!
-//! One task watches services and pods and hands the whole set of rules to the runtime, which swaps
+//! One task watches services, pods, and what is written down for services without a selector, and
+//! hands the whole set of rules to the runtime, which swaps
 //! it in one step. A pod that is to stop asks [`Proxy::settled`] to be taken out before it gets its
 //! signal, so that no new connection reaches a program that is going away.
 
-use crate::agent::endpoints::endpoints;
+use crate::agent::endpoints::{Endpoint, SLICES, endpoints, given, selector, service_of};
 use crate::agent::runtime::{Protocol, Runtime, ServiceRule};
-use crate::agent::store::{Store, Stored};
+use crate::agent::store::{Key, Store, Stored, Watch};
 use crate::object::meta;
 use crate::yaml::Node;
 use std::collections::HashMap;
@@ -15,9 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// The rules for all services.
+/// The rules for all services; `given` tells what stands behind one without a selector.
 #[must_use]
-pub fn rules(services: &[Arc<Stored>], pods: &[Arc<Stored>]) -> Vec<ServiceRule> {
+pub fn rules(
+    services: &[Arc<Stored>],
+    pods: &[Arc<Stored>],
+    given: impl Fn(&Node) -> Vec<Endpoint>,
+) -> Vec<ServiceRule> {
     let mut by_namespace: HashMap<&str, Vec<Arc<Stored>>> = HashMap::new();
     for pod in pods {
         by_namespace.entry(&pod.key.namespace).or_default().push(Arc::clone(pod));
@@ -28,7 +33,10 @@ pub fn rules(services: &[Arc<Stored>], pods: &[Arc<Stored>]) -> Vec<ServiceRule>
             continue;
         };
         let pods = by_namespace.get(meta::namespace(service)).map_or(&[][..], Vec::as_slice);
-        let endpoints = endpoints(service, pods.iter().map(|pod| &pod.object));
+        let endpoints = match selector(service) {
+            Some(_) => endpoints(service, pods.iter().map(|pod| &pod.object)),
+            None => given(service),
+        };
         let session_affinity = service.str_at(&["spec", "sessionAffinity"]) == Some("ClientIP");
         let outside = service.items_at(&["spec", "externalIPs"]).iter();
         let external_ips: Vec<Ipv4Addr> =
@@ -125,13 +133,15 @@ async fn keep(store: Store, runtime: Runtime, tell: watch::Sender<u64>) {
     loop {
         let (services, revision) = store.list(&"services".into(), None);
         let (pods, pods_revision) = store.list(&"pods".into(), None);
-        let (Ok(mut service_watch), Ok(mut pod_watch)) = (
+        let (Ok(mut service_watch), Ok(mut pod_watch), Ok(mut slices), Ok(mut others)) = (
             store.watch(&"services".into(), None, revision),
             store.watch(&"pods".into(), None, pods_revision),
+            store.watch(&SLICES.into(), None, pods_revision),
+            store.watch(&"endpoints".into(), None, pods_revision),
         ) else {
             continue;
         };
-        let wanted = rules(&services, &pods);
+        let wanted = rules(&services, &pods, |service| given(&store, service));
         if current.as_ref() != Some(&wanted) {
             match runtime.apply_services(wanted.clone()).await {
                 Ok(()) => current = Some(wanted),
@@ -146,6 +156,21 @@ async fn keep(store: Store, runtime: Runtime, tell: watch::Sender<u64>) {
         tokio::select! {
             () = service_watch.changed() => {}
             () = pod_watch.changed() => {}
+            () = changed_by_hand(&store, &mut slices) => {}
+            () = changed_by_hand(&store, &mut others) => {}
+        }
+    }
+}
+
+/// Waits until something changes in what stands behind a service without a selector. The rest is
+/// written by the controller after pods have changed, and need not be looked at again.
+async fn changed_by_hand(store: &Store, watch: &mut Watch) {
+    while let Ok(event) = watch.next().await {
+        let object = &event.object;
+        let name = service_of(&object.object);
+        let service = store.get(&Key::new("services", &object.key.namespace, name));
+        if service.is_some_and(|service| selector(&service.object).is_none()) {
+            return;
         }
     }
 }
@@ -187,11 +212,20 @@ mod tests {
             pod("b", "10.0.0.2", "False", false),
             pod("c", "10.0.0.3", "True", true),
         ];
-        let rules = rules(&[service], &pods);
+        let written = Endpoint {
+            ip: Ipv4Addr::new(192, 0, 2, 1),
+            hostname: None,
+            ports: vec![("http".into(), 9), ("x".into(), 1)],
+        };
+        let by_hand = stored(json!({
+            "metadata": {"name": "t", "namespace": "n"},
+            "spec": {"clusterIP": "10.96.0.8", "ports": [{"name": "http", "port": 80}]},
+        }));
+        let rules = rules(&[service, by_hand], &pods, |_| vec![written.clone()]);
         let backends: Vec<Vec<(Ipv4Addr, u16)>> =
             rules.iter().map(|rule| rule.backends.clone()).collect();
         let ip = Ipv4Addr::new(10, 0, 0, 1);
-        assert_eq!(backends, [[(ip, 8080)], [(ip, 81)]]);
+        assert_eq!(backends, [[(ip, 8080)], [(ip, 81)], [(Ipv4Addr::new(192, 0, 2, 1), 9)]]);
         assert_eq!((rules[0].node_port, rules[1].protocol), (Some(30080), Protocol::Udp));
         assert_eq!(rules[0].cluster_ip.to_string(), "10.96.0.9");
     }

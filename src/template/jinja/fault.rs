@@ -125,9 +125,10 @@ pub(super) fn describe(
     fault
 }
 
-/// Overlap, with the engine's spans of whole lines counted in.
+/// Overlap, with the engine's spans of whole lines counted in, and those of what was put in after
+/// the expression.
 fn within(frame: Span, place: Span) -> bool {
-    frame.start < place.end && place.start < frame.end
+    frame.start < place.end && place.start <= frame.end
 }
 
 /// The error and those that caused it, the innermost last.

@@ -2,7 +2,7 @@
 //!
 //! Steps bound what a template does, and its output what it prints, but a value that doubles each
 //! time it is set fills all memory within forty steps. So whatever gets a name is weighed: by
-//! `{% set %}`, `{% with %}`, `{% for %}`, or as a parameter of a macro. What `~` and `+` put
+//! `{% set %}`, `{% with %}`, `{% for %}`, or as a parameter of a macro. What `~`, `+` and `*` put
 //! together is counted, and filters and methods whose result can be far larger than what they are
 //! given are reckoned before they run.
 
@@ -18,8 +18,11 @@ const LARGEST: usize = 16 << 20;
 /// Bytes, about, that all values named by one template may have together.
 const TOGETHER: usize = 1 << 30;
 
-/// Bytes, about, that `~` and `+` may put together in one template.
+/// Bytes, about, that `~`, `+` and `*` may put together in one template.
 const JOINED: usize = 64 << 20;
+
+/// What `*` makes is counted from so many bytes on: what is smaller and printed counts as output.
+const LARGE_PRODUCT: usize = 16 << 10;
 
 /// Filters that are reckoned.
 const RECKONED: &[&str] = &["batch", "format", "indent", "join", "replace", "slice"];
@@ -29,6 +32,7 @@ pub(super) fn install(env: &mut Environment<'_>) {
     env.add_filter("__held", |held: Value| hold(&held).map(|()| held));
     env.add_filter("__bounded", |value: Value| weight(&value).map(|_| value));
     env.add_filter("__part", |part: Value| join(&part).map(|()| part));
+    env.add_filter("__product", |product: Value| multiply(&product).map(|()| product));
     env.add_function("__enter", |parameters: Rest<Value>| enter(&parameters));
     env.add_function("__leave", trace::leave);
     env.add_filter("__batch", filters::batch);
@@ -81,6 +85,12 @@ fn enter(parameters: &[Value]) -> Result<(), Error> {
 /// A value becomes part of a longer one.
 fn join(part: &Value) -> Result<(), Error> {
     if trace::join(weight(part)?) > JOINED { Err(too_large()) } else { Ok(()) }
+}
+
+/// A value was made of a smaller one many times.
+fn multiply(product: &Value) -> Result<(), Error> {
+    let is_small = product.is_number() || weight(product)? < LARGE_PRODUCT;
+    if is_small { Ok(()) } else { join(product) }
 }
 
 /// About how many bytes a filter will make of its arguments, the first being what it is applied to.

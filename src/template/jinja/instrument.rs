@@ -5,6 +5,7 @@
 //! text                   →  <piece marker>text               where text stood
 //! {{ m(1) ~ "!" }}       →  {{ (m(1)|__text) ~ "!" }}        operators and filters see text
 //! {% set x = a ~ b %}    →  {% set x = (a|__part ~ b)|__held %}    values do not grow without end
+//! {{ a * 9 ~ b }}         →  {{ (a * 9)|__product ~ b }}
 //! {% for x in f(a) %}    →  {% for x in ((f(a)|__text))|__bounded %}
 //! {% macro m(a) %}       →  {% macro m(a) %}{% do __enter(a) %}    and __leave where it ends
 //! {% set x %}…{% endset %}   +  {% set x = x|__capture %}
@@ -448,6 +449,86 @@ impl<'a> Rewriter<'a> {
                 self.put(self.end_offset(at - 1), "|__part");
             }
         }
+        self.products(from, to);
+    }
+
+    /// Counts what `*` makes: a short text many times is a long one.
+    fn products(&mut self, from: usize, to: usize) {
+        let mut last = None;
+        for at in from + 1..to {
+            if !self.is(at, &Token::Mul) {
+                continue;
+            }
+            let (start, end) = (self.product_start(from, at), self.product_end(at, to));
+            // `a * b * c` is one product
+            if last.replace(start) != Some(start) && end > at + 1 {
+                self.put(self.start_of(start), "(");
+                self.put(self.end_offset(end - 1), ")|__product");
+            }
+        }
+    }
+
+    /// The first token of the product that holds the operator at `at`.
+    fn product_start(&self, from: usize, mut at: usize) -> usize {
+        while at > from && !self.ends_product(at - 1) {
+            at -= 1;
+            if matches!(
+                self.tokens[at].0,
+                Token::ParenClose | Token::BracketClose | Token::BraceClose
+            ) {
+                at = self.opening(from, at);
+            }
+        }
+        at
+    }
+
+    /// The token after the product that holds the operator at `operator`.
+    fn product_end(&self, operator: usize, to: usize) -> usize {
+        let mut at = operator + 1;
+        while at < to {
+            let opens = matches!(
+                self.tokens[at].0,
+                Token::ParenOpen | Token::BracketOpen | Token::BraceOpen
+            );
+            if opens {
+                at = self.closing(at, to) + 1;
+                continue;
+            }
+            let is_sign = self.is(at, &Token::Minus)
+                && matches!(self.tokens[at - 1].0, Token::Mul | Token::Div | Token::FloorDiv);
+            let closes = matches!(
+                self.tokens[at].0,
+                Token::ParenClose | Token::BracketClose | Token::BraceClose
+            );
+            if closes || self.ends_product(at) && !is_sign {
+                break;
+            }
+            at += 1;
+        }
+        at.min(to)
+    }
+
+    /// True for what no product can hold, unless it is within brackets.
+    fn ends_product(&self, at: usize) -> bool {
+        match &self.tokens[at].0 {
+            Token::Ident(name) => KEYWORDS.contains(name),
+            Token::Plus
+            | Token::Minus
+            | Token::Tilde
+            | Token::Comma
+            | Token::Colon
+            | Token::Assign
+            | Token::Eq
+            | Token::Ne
+            | Token::Gt
+            | Token::Gte
+            | Token::Lt
+            | Token::Lte
+            | Token::ParenOpen
+            | Token::BracketOpen
+            | Token::BraceOpen => true,
+            _ => false,
+        }
     }
 
     fn is_callee(&self, at: usize) -> bool {
@@ -557,6 +638,12 @@ mod tests {
             "{% for x in [a] if x or b %}{% endfor %}",
             "{% for x in ([a])|__bounded if x or b %}{% endfor %}",
         );
+        check(
+            "{{ ['a' * 2 * n, -b * c[0](1)|f(2 * 3) ~ d] }}",
+            "{%+ do __begin(0) %}{{ [('a' * 2 * n)|__product, \
+             -(b * (c[0](1)|__text)|f((2 * 3)|__product)|__part)|__product ~ d] }}",
+        );
+        check("{% if a * -2 > 1 %}{% endif %}", "{% if (a * -2)|__product > 1 %}{% endif %}");
         check(
             "{% with a = b, c = [d, e], f = m(g) %}{% endwith %}",
             "{% with a = b, c = ([d, e])|__bounded, f = ((m(g)|__text))|__bounded %}{% endwith %}",
