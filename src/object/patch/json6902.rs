@@ -130,7 +130,7 @@ fn steps(path: &str) -> impl Iterator<Item = Cow<'_, str>> {
     path.split('/').skip(1).map(unescape)
 }
 
-fn unescape(step: &str) -> Cow<'_, str> {
+pub(super) fn unescape(step: &str) -> Cow<'_, str> {
     if step.contains('~') {
         return Cow::Owned(step.replace("~1", "/").replace("~0", "~"));
     }

@@ -14,8 +14,8 @@ use super::set::{Resource, ResourceSet, Scopes, Select};
 use super::{Context, Transformer};
 use crate::base::diag::Diagnostic;
 use crate::base::source::{Sources, Span};
-use crate::object::patch::kustomize::Merger;
-use crate::object::patch::{PatchError, json6902};
+use crate::object::patch::PatchError;
+use crate::object::patch::kustomize::{self, Merger};
 use crate::schema::MergeTable;
 use crate::yaml::{Entry, Map, Node, Value};
 use std::sync::Arc;
@@ -338,7 +338,7 @@ fn operate(root: &mut Node, operations: &Node) -> Result<(), PatchError> {
     let before = annotations(root).unwrap_or_default();
     let internal = before.into_iter().filter(|entry| entry.key.starts_with(INTERNAL));
     let internal: Vec<Entry> = internal.collect();
-    json6902::apply(root, operations)?;
+    kustomize::operate(root, operations)?;
     if root.as_map().is_none() {
         let kind = match &root.value {
             Value::List(_) => "array",

@@ -172,7 +172,7 @@ fn faults_have_the_words_of_kustomize() {
         (
             "patches",
             "{patch: '[{\"op\": \"remove\", \"path\": \"/x\"}]', target: {name: b}}",
-            "the patch does not fit ConfigMap b: error in remove for path: '/x': unable to remove \
+            "the patch does not fit ConfigMap b: error in remove for path: '/x': Unable to remove \
              nonexistent key: x: missing value",
         ),
         ("patchesStrategicMerge", "['']", "patch appears to be empty; files=[], Patch="),

@@ -25,7 +25,7 @@ impl TreeDocument {
         }
         writer.event(&self.root.notes, &self.root);
         writer.head();
-        writer.node(&self.root, Place { root: true, ..Place::default() });
+        writer.node(&self.root, Place::default());
         writer.foot_indent = Some(0);
         writer.pending.foot.clone_from(&self.notes.foot);
         writer.foot();
@@ -65,7 +65,6 @@ impl Tree {
 /// Where a node stands.
 #[derive(Clone, Copy, Default)]
 struct Place {
-    root: bool,
     /// In a map, as key or value.
     mapping: bool,
     /// As a key on one line.

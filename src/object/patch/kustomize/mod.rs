@@ -12,8 +12,11 @@
 //! number of the patch a text where the target had quotes.
 
 mod list;
+mod operations;
 #[cfg(test)]
 mod tests;
+
+pub use operations::operate;
 
 use super::PatchError;
 use crate::base::source::{Sources, Span};

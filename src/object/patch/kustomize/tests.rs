@@ -1,6 +1,6 @@
 //! Kustomize's strategic merge, each a row: target, patch, result.
 
-use super::Merger;
+use super::{Merger, operate};
 use crate::base::source::Sources;
 use crate::schema::MergeTable;
 use crate::yaml::{Dialect, Node, emit, parse_one};
@@ -70,6 +70,67 @@ fn kustomize_merges_in_its_own_way() {
     }
 }
 
+#[test]
+fn operations_are_those_of_kustomizes_library() {
+    let doc = json!({"a": {"k": "v", "n": null, "x/y": 1}, "l": [1, 2]});
+    for (operations, expected) in [
+        (
+            json!([{"op": "replace", "path": "/a/new", "value": 1}]),
+            Ok(json!({"k": "v", "n": null, "x/y": 1, "new": 1})),
+        ),
+        (
+            json!([{"op": "test", "path": "/a/none"}, {"op": "remove", "path": "/a/x~1y"}]),
+            Ok(json!({"k": "v", "n": null})),
+        ),
+        (
+            json!([{"op": "remove", "path": "/a/none"}]),
+            Err(
+                "error in remove for path: '/a/none': Unable to remove nonexistent key: none: missing value",
+            ),
+        ),
+        (
+            json!([{"op": "add", "path": "/l/x", "value": 1}]),
+            Err(
+                "error in add for path: '/l/x': value was not a proper array index: 'x': strconv.Atoi: parsing \"x\": invalid syntax",
+            ),
+        ),
+        (
+            json!([{"op": "move", "path": "/b", "from": "/l/7"}]),
+            Err(
+                "error in move for path: '7': Unable to access invalid index: 7: invalid index referenced",
+            ),
+        ),
+        (
+            json!([{"op": "copy", "path": "/a/n/x", "from": "/l"}]),
+            Err(
+                "copy operation does not apply: doc is missing destination path: /a/n/x: missing value",
+            ),
+        ),
+        (
+            json!([{"op": "test", "path": "/a/k/x", "value": 1}]),
+            Err("test operation does not apply: is missing path: /a/k/x: missing value"),
+        ),
+        (
+            json!([{"op": "add", "value": 1}]),
+            Err("add operation failed to decode path: missing value"),
+        ),
+        (json!([{"path": "/a"}]), Err("Unexpected kind: unknown")),
+        (
+            json!([{"op": "replace", "path": "", "value": 1}]),
+            Err("replace operation value must be object or array"),
+        ),
+    ] {
+        let mut found = Node::from(doc.clone());
+        let result = operate(&mut found, &Node::from(operations.clone()));
+        let result = result.map(|()| serde_json::Value::from(found.at(&["a"]).expect("a")));
+        assert_eq!(
+            result.map_err(|error| error.to_string()),
+            expected.map_err(str::to_owned),
+            "{operations}"
+        );
+    }
+}
+
 fn odd_object() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(json!(null)),
@@ -89,6 +150,19 @@ fn odd_object() -> impl Strategy<Value = serde_json::Value> {
 }
 
 proptest! {
+    #[test]
+    fn no_operation_panics(
+        doc in odd_object(),
+        list in prop::collection::vec((0..7_usize, "(/[a-c0-2-]{0,2}){0,4}", "(/(name|spec|[0-2-])?){0,3}", odd_object()), 0..6),
+    ) {
+        let names = ["add", "remove", "replace", "move", "copy", "test", "none"];
+        let operation = |(op, path, from, value): (usize, String, String, _)| {
+            json!({"op": names[op], "path": path, "from": from, "value": value})
+        };
+        let list: Vec<_> = list.into_iter().map(operation).collect();
+        let _ = operate(&mut Node::from(doc), &Node::from(json!(list)));
+    }
+
     #[test]
     fn no_kustomize_patch_panics(target in odd_object(), patch in odd_object()) {
         let object = |mut value: serde_json::Value| {
