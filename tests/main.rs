@@ -13,6 +13,7 @@ mod faults;
 mod helm_corpus;
 mod hostile;
 mod keys;
+mod kustomize_corpus;
 mod prerequisites;
 mod quickstart;
 mod reference;

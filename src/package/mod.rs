@@ -5,6 +5,7 @@
 
 pub mod chart;
 mod kind;
+pub mod kustomization;
 mod native;
 
 pub use kind::{Kind, detect, name};

@@ -3,6 +3,7 @@
 mod documents;
 pub mod helm;
 pub mod jinja;
+pub mod kustomize;
 pub mod plain;
 
 use crate::object::Object;

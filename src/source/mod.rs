@@ -1,6 +1,7 @@
 //! From a reference that the user types to a tree of files in memory.
 
 pub mod cache;
+pub mod disk;
 pub mod git;
 pub mod http;
 pub mod layers;

@@ -5,6 +5,7 @@
 //! | [`patches`] | `patches` of an overlay |
 //! | [`kustomize_patches`] | `patches`, `patchesStrategicMerge`, `patchesJson6902` of a kustomization |
 //! | [`namespace`] | `namespace` |
+//! | [`affix`] | `namePrefix`, `nameSuffix` |
 //! | [`labels`] | `labels`, `commonLabels`, `commonAnnotations` |
 //! | [`replicas`] | `replicas` |
 //! | [`images`] | `images` |
@@ -17,13 +18,16 @@
 //! the span of what asked for it, so that a field leads to the line of the overlay or patch.
 //! Every transformer is linear in the resources.
 
+pub mod affix;
 pub mod config;
 pub mod crds;
 pub mod field_path;
 pub mod field_spec;
+pub mod hash;
 pub mod images;
 pub mod kustomize_patches;
 pub mod labels;
+pub mod name_refs;
 pub mod namespace;
 pub mod overlay;
 pub mod patches;

@@ -102,7 +102,7 @@ impl Namespace {
                     Subjects::Default => {
                         text("name") == "default"
                             || text("kind") == "ServiceAccount"
-                                && known.is_some_and(|it| it.has(&it.accounts, subject))
+                                && known.is_some_and(|it| has(&it.accounts, subject))
                     }
                 };
                 if moves {
@@ -123,7 +123,7 @@ impl Namespace {
         {
             let path = keys("webhooks/clientConfig/service");
             walk(root, &path, Make::Nothing, &mut |service| {
-                if known.has(&known.services, service) {
+                if has(&known.services, service) {
                     service.set("namespace", self.name.clone());
                 }
                 Ok(())
@@ -161,7 +161,7 @@ impl Namespace {
                 continue;
             }
             let message = format!("namespace transformation produces ID conflict: {id}");
-            let fault = Diagnostic::error("wharf::transform::field", message);
+            let fault = Diagnostic::error("wharf::transform::namespace_conflict", message);
             let place = set.get(at).root.at(&["metadata"]).map_or(self.name.span, |it| it.span);
             context.sink.push(fault.at(self.name.span, "asked for here").at(place, "the second"));
         }
@@ -182,10 +182,9 @@ impl Known {
         };
         Known { accounts: named("ServiceAccount"), services: named("Service") }
     }
+}
 
-    fn has(&self, set: &HashSet<(String, String)>, node: &Node) -> bool {
-        let text = |key| node.str_at(&[key]).unwrap_or_default().to_owned();
-        set.contains(&(text("namespace"), text("name")))
-            || set.contains(&(String::new(), text("name")))
-    }
+fn has(set: &HashSet<(String, String)>, node: &Node) -> bool {
+    let text = |key| node.str_at(&[key]).unwrap_or_default().to_owned();
+    set.contains(&(text("namespace"), text("name"))) || set.contains(&(String::new(), text("name")))
 }

@@ -90,6 +90,18 @@ impl SortOrder {
     }
 }
 
+/// Where a kind stands in the legacy order: below zero for those that come first, above for those
+/// that come last.
+pub(super) fn rank(kind: &str) -> isize {
+    let first = FIRST.iter().position(|it| *it == kind);
+    let last = LAST.iter().position(|it| *it == kind);
+    match (first, last) {
+        (Some(at), _) => at.cast_signed() - FIRST.len().cast_signed(),
+        (_, Some(at)) => at.cast_signed() + 1,
+        _ => 0,
+    }
+}
+
 fn count(list: &[String]) -> i64 {
     i64::try_from(list.len()).unwrap_or(i64::MAX)
 }

@@ -9,6 +9,7 @@ pub mod explain;
 pub mod get;
 pub mod history;
 pub mod init;
+pub mod kustomize;
 pub mod list;
 pub mod login;
 pub mod logout;
@@ -107,6 +108,7 @@ commands! {
     Init(init): "Make a new package",
     Render(render): "Render a source to Kubernetes objects",
     Template(template): "Render a Helm chart, with Helm's flags and Helm's bytes",
+    Kustomize(kustomize): "Build a kustomization, with kustomize's flags and kustomize's bytes",
     Validate(validate): "Check a source's objects against their schemas and the rules of the API",
     Explain(explain): "Show where a value of an object came from",
     Diff(diff): "Show what an apply would change",

@@ -64,8 +64,33 @@ impl Config {
     /// What kustomize does by itself.
     #[must_use]
     pub fn defaults() -> Arc<Config> {
-        static DEFAULTS: LazyLock<Arc<Config>> = LazyLock::new(|| Arc::new(defaults::config()));
+        static DEFAULTS: LazyLock<Arc<Config>> = LazyLock::new(|| {
+            let mut config = defaults::config();
+            config.sort();
+            Arc::new(config)
+        });
         DEFAULTS.clone()
+    }
+
+    /// Puts all lists in the order of the kinds that they are about. Where one spec says as much
+    /// as several others, the order decides which of them a merge keeps.
+    fn sort(&mut self) {
+        let lists = [
+            &mut self.name_prefix,
+            &mut self.name_suffix,
+            &mut self.namespace,
+            &mut self.common_labels,
+            &mut self.labels,
+            &mut self.template_labels,
+            &mut self.common_annotations,
+            &mut self.var_references,
+            &mut self.images,
+            &mut self.replicas,
+        ];
+        for list in lists {
+            list.sort_by_cached_key(|spec| rank(&spec.group, &spec.version, &spec.kind));
+        }
+        self.name_references.sort_by_cached_key(|it| rank(&it.group, &it.version, &it.kind));
     }
 
     /// Adds the specs of another.
@@ -97,8 +122,15 @@ impl Config {
                 None => self.name_references.push(reference.clone()),
             }
         }
+        self.sort();
         Ok(())
     }
+}
+
+fn rank(group: &str, version: &str, kind: &str) -> (isize, String) {
+    let or = |text: &str, absent: &str| if text.is_empty() { absent } else { text }.to_owned();
+    let text = format!("{}_{}_{}", or(group, "~G"), or(version, "~V"), or(kind, "~K"));
+    (crate::transform::sort_order::rank(kind), text)
 }
 
 fn merge(into: &mut Vec<FieldSpec>, from: &[FieldSpec], name: &str) -> Result<(), FieldError> {

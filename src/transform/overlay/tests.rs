@@ -142,7 +142,7 @@ fn faults_lead_to_the_line_and_suggest() {
         ),
         (
             "replicas:\n- {name: wab, count: 2}\n",
-            "shop/overlays/prod/overlay.yaml:2:10: no Deployment, ReplicationController, ReplicaSet, StatefulSet is named `wab` (did you mean `web`?)",
+            "shop/overlays/prod/overlay.yaml:2:10: no Deployment, StatefulSet, ReplicaSet, ReplicationController is named `wab` (did you mean `web`?)",
         ),
         (
             "replicas:\n- {name: web, count: many}\n",

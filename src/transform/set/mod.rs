@@ -16,6 +16,7 @@ pub use id::{CLUSTER_WIDE, DEFAULT_NAMESPACE, Id, PastId, Scopes};
 pub use resource::{Behavior, ORIGIN, Resource};
 pub use select::{Pattern, Select, SelectError};
 
+use crate::yaml::Node;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -100,6 +101,11 @@ impl ResourceSet {
     #[must_use]
     pub fn get(&self, at: usize) -> &Resource {
         &self.list[at]
+    }
+
+    /// The fields of the resource at a position, to change without changing its id.
+    pub fn content_mut(&mut self, at: usize) -> &mut Node {
+        &mut self.list[at].root
     }
 
     /// Changes the resource at a position in any way.
@@ -189,7 +195,7 @@ impl ResourceSet {
             }
             several => {
                 let ids = several.iter().map(|at| self.list[*at].id(&self.scopes).to_string());
-                let ids = Vec::from_iter(ids).join(" ");
+                let ids = ids.collect::<Vec<_>>().join(" ");
                 Err(SetError::Several(format!("[{ids}]"), id.to_string()))
             }
         }
@@ -277,6 +283,15 @@ impl<'a> IntoIterator for &'a ResourceSet {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut ResourceSet {
+    type Item = &'a mut Resource;
+    type IntoIter = std::slice::IterMut<'a, Resource>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter_mut()
     }
 }
 

@@ -1,0 +1,95 @@
+//! The files that kustomizations may name.
+//!
+//! A kustomization reads only what it names, in its own folder and in the folders of its bases, so
+//! nothing is read ahead: a [`Files`] is asked for one path at a time. Paths are absolute and have
+//! `/` between their parts; links are resolved before anybody compares them.
+
+use crate::base::tree::FileTree;
+use bytes::Bytes;
+use std::fmt;
+
+/// What a path leads to, with all links resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A folder.
+    Folder(String),
+    /// A file.
+    File(String),
+}
+
+/// Why a path leads to nothing. The text is that of the system.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct FileError(pub String);
+
+/// Where kustomizations find files.
+pub trait Files: fmt::Debug {
+    /// What a path leads to.
+    fn find(&self, path: &str) -> Result<Found, FileError>;
+
+    /// The bytes of a file.
+    fn read(&self, path: &str) -> Result<Bytes, FileError>;
+
+    /// How the user would name a path.
+    fn show(&self, path: &str) -> String;
+}
+
+impl Files for FileTree {
+    fn find(&self, path: &str) -> Result<Found, FileError> {
+        let inner = path.trim_matches('/');
+        if inner.is_empty() || self.under(inner).next().is_some() {
+            return Ok(Found::Folder(format!("/{inner}")));
+        }
+        if self.get(inner).is_some() {
+            return Ok(Found::File(format!("/{inner}")));
+        }
+        Err(missing(path))
+    }
+
+    fn read(&self, path: &str) -> Result<Bytes, FileError> {
+        self.get(path.trim_start_matches('/')).cloned().ok_or_else(|| missing(path))
+    }
+
+    fn show(&self, path: &str) -> String {
+        self.display(path.trim_start_matches('/'))
+    }
+}
+
+fn missing(path: &str) -> FileError {
+    FileError(format!("evalsymlink failure on '{path}' : lstat {path}: no such file or directory"))
+}
+
+/// A path joined to a folder, without `.` and `..`; those that would leave the root stay at it.
+#[must_use]
+pub fn join(folder: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    let folder = if path.starts_with('/') { "" } else { folder };
+    for part in folder.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+/// True when a folder is another, or is in it.
+#[must_use]
+pub fn is_within(path: &str, folder: &str) -> bool {
+    let folder = folder.trim_end_matches('/');
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_joined_and_compared_by_their_parts() {
+        assert_eq!(join("/a/b", "../c/./d"), "/a/c/d");
+        assert_eq!(join("/a", "/b"), "/b");
+        assert!(is_within("/a/b", "/a") && is_within("/a", "/a") && is_within("/a", "/"));
+        assert!(!is_within("/ab", "/a"));
+    }
+}

@@ -1,0 +1,166 @@
+//! Kustomizations to resources, as kustomize 5.8 builds them.
+//!
+//! ```text
+//! kustomization -> resources and bases (each built the same way, one after the other)
+//!               -> generators -> components (into the same set) -> transformers -> validators
+//! the first one -> hashes in names -> references follow names -> variables -> order
+//! ```
+//!
+//! Bases keep their own set until they are done; components change the set of who names them. What
+//! is read is decided by a [`Files`]; nothing else is touched. Fields of kustomize that need a
+//! program of somebody else's are refused.
+
+mod generate;
+mod loader;
+mod resources;
+mod target;
+mod transformers;
+
+pub use crate::transform::sort_order::SortOrder;
+
+use crate::base::diag::{Diagnostic, Diagnostics};
+use crate::base::source::Sources;
+use crate::package::kustomization::Files;
+use crate::schema::Schemas;
+use crate::transform::field_spec::FieldSpec;
+use crate::transform::labels::Labels;
+use crate::transform::set::{ORIGIN, Resource};
+use crate::transform::{Context, Rules, Transformer};
+use crate::yaml::{Entry, Map, Node, Value, emit, json};
+use std::rc::Rc;
+
+/// The annotation that lists transformers, when a kustomization asks for it.
+const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
+
+/// How to build.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Files must be in the folder of the kustomization that names them.
+    pub restricted: bool,
+    /// The order of what comes out, unless the kustomization gives one.
+    pub order: SortOrder,
+    /// Label everything as managed by kustomize.
+    pub managed_by: bool,
+    /// Charts are rendered.
+    pub helm: bool,
+    /// Programs may be run as plugins; they are refused all the same, with another word.
+    pub plugins: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            restricted: true,
+            order: SortOrder::legacy(),
+            managed_by: false,
+            helm: false,
+            plugins: false,
+        }
+    }
+}
+
+/// What building gave.
+#[derive(Debug)]
+pub struct Built {
+    /// The resources in order.
+    pub resources: Vec<Resource>,
+    /// What is doubtful, but no fault.
+    pub warnings: Diagnostics,
+}
+
+/// Builds the kustomization of a folder.
+///
+/// # Errors
+/// Every fault that can be found.
+pub fn build(
+    files: &Rc<dyn Files>,
+    folder: &str,
+    options: &Options,
+    sources: &Sources,
+) -> Result<Built, Diagnostics> {
+    let schemas = Schemas::latest();
+    let mut builder = target::Builder::new(options, sources, &schemas);
+    let (mut set, first) = builder.root(files.clone(), folder)?;
+    let mut sink = builder.warnings;
+    match first.fields.get("sortOptions") {
+        Some(node) => SortOrder::read(node)?.sort(&mut set),
+        None => options.order.sort(&mut set),
+    }
+    if options.managed_by || first.builds("managedByLabel") {
+        let mut pairs = Map::new();
+        pairs.insert("app.kubernetes.io/managed-by", "kustomize-v5.8.1");
+        let specs = vec![FieldSpec::row("", "", "metadata/labels", true)];
+        let rules = Rules::Kustomize;
+        let mut context = Context { sources, schemas: &schemas, rules, sink: &mut sink };
+        Labels { pairs, specs }.transform(&mut set, &mut context);
+    }
+    let mut resources = set.into_vec();
+    for resource in &mut resources {
+        let gone = [
+            (!first.builds("originAnnotations")).then_some(ORIGIN),
+            (!first.builds("transformerAnnotations")).then_some(TRANSFORMATIONS),
+        ];
+        finish(resource, gone.iter().flatten(), sources);
+    }
+    sink.finish(resources).map(|(resources, warnings)| Built { resources, warnings })
+}
+
+/// The bytes that kustomize prints.
+///
+/// # Errors
+/// When a value has no form in JSON.
+pub fn print(resources: &[Resource]) -> Result<String, Diagnostics> {
+    let mut out = String::new();
+    for (at, resource) in resources.iter().enumerate() {
+        if at > 0 {
+            out.push_str("---\n");
+        }
+        out.push_str(&document(resource)?);
+    }
+    Ok(out)
+}
+
+/// One resource as kustomize prints it.
+///
+/// # Errors
+/// When a value has no form in JSON.
+pub fn document(resource: &Resource) -> Result<String, Diagnostics> {
+    emit::marshal(&resource.root).map_err(|error| {
+        let message = format!("{}: {}", resource.shown(), error.go_text);
+        let fault = Diagnostic::error("wharf::render::kustomize_output", message);
+        fault.at(resource.root.span, "this resource").into()
+    })
+}
+
+/// Annotations come out as texts, and not at all when there are none.
+fn finish<'a>(resource: &mut Resource, gone: impl Iterator<Item = &'a &'a str>, sources: &Sources) {
+    let Some(metadata) = resource.root.get_mut("metadata") else { return };
+    let Some(annotations) = metadata.get_mut("annotations") else { return };
+    for key in gone {
+        annotations.remove(key);
+    }
+    match &mut annotations.value {
+        Value::Map(map) if !map.is_empty() => {
+            let is_text = |entry: &Entry| entry.value.as_str().is_some();
+            if !map.iter().all(is_text) {
+                for value in map.values_mut() {
+                    as_text(value, sources);
+                }
+            }
+        }
+        _ => drop(metadata.remove("annotations")),
+    }
+}
+
+/// The text that stands in the file for a value.
+fn as_text(node: &mut Node, sources: &Sources) {
+    let text = match &node.value {
+        Value::String(_) => return,
+        Value::List(_) | Value::Map(_) => String::new(),
+        _ => sources.slice(node.span).unwrap_or_else(|| match &node.value {
+            Value::Null => String::new(),
+            _ => json::to_string(node),
+        }),
+    };
+    *node = Node::new(text, node.span);
+}

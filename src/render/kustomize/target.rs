@@ -1,0 +1,388 @@
+//! One kustomization after the other: what it names, what it makes, and what it changes.
+
+use super::Options;
+use super::generate::{Kind, generate as generated};
+use super::loader::Loader;
+use super::resources::{self, Unreadable};
+use super::transformers;
+use crate::base::diag::{Diagnostic, Diagnostics, Severity};
+use crate::base::source::{FileId, Sources, Span};
+use crate::object::Origin;
+use crate::package::kustomization::{FILE_NAMES, FileError, Files, Kustomization};
+use crate::schema::{MergeTable, Schemas};
+use crate::transform::config::Config;
+use crate::transform::field_spec::FieldError;
+use crate::transform::hash::HashSuffix;
+use crate::transform::name_refs::NameReferences;
+use crate::transform::set::{Resource, ResourceSet, Scopes};
+use crate::transform::variables::Variables;
+use crate::transform::{Context, Rules, Transformer};
+use crate::yaml::{self, Dialect, Node};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Annotation of objects that are for tools only.
+const LOCAL: &str = "config.kubernetes.io/local-config";
+
+/// What has been gathered so far.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    pub(super) set: ResourceSet,
+    /// Where transformers write.
+    pub(super) config: Arc<Config>,
+    /// Variables, and what they read.
+    pub(super) variables: Variables,
+}
+
+/// Builds kustomizations.
+#[derive(Debug)]
+pub(super) struct Builder<'a> {
+    pub(super) options: &'a Options,
+    pub(super) sources: &'a Sources,
+    pub(super) schemas: &'a Schemas,
+    pub(super) scopes: Arc<Scopes>,
+    /// How lists merge; nothing for what kustomize knows by itself.
+    pub(super) table: Option<Arc<MergeTable>>,
+    pub(super) warnings: Diagnostics,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(options: &'a Options, sources: &'a Sources, schemas: &'a Schemas) -> Self {
+        let scopes = Arc::new(Scopes::kustomize());
+        Builder { options, sources, schemas, scopes, table: None, warnings: Diagnostics::new() }
+    }
+
+    /// Builds the kustomization that everything begins with.
+    pub(super) fn root(
+        &mut self,
+        files: Rc<dyn Files>,
+        folder: &str,
+    ) -> Result<(ResourceSet, Kustomization), Diagnostics> {
+        let loader = Loader::first(files, folder, self.options.restricted)
+            .map_err(|error| Diagnostics::from(file_fault(&error)))?;
+        let kustomization = self.kustomization(&loader)?;
+        let empty = self.empty();
+        let mut gathered = self.gather(&loader, &kustomization, empty)?;
+        let set = &mut gathered.set;
+        self.run(&HashSuffix, set)?;
+        self.run(&NameReferences { references: &gathered.config.name_references }, set)?;
+        if !gathered.variables.is_empty() {
+            let (variables, specs) = (&gathered.variables, &gathered.config.var_references);
+            self.with_context(|context| variables.resolve(set, specs, context))?;
+        }
+        set.retain(|resource| {
+            let local = resource.root.at(&["metadata", "annotations", LOCAL]);
+            local.is_none_or(|value| {
+                value.as_str() == Some("false") || value.as_bool() == Some(false)
+            })
+        });
+        Ok((gathered.set, kustomization))
+    }
+
+    fn empty(&self) -> Gathered {
+        Gathered {
+            set: ResourceSet::new(self.scopes.clone()),
+            config: Arc::default(),
+            variables: Variables::default(),
+        }
+    }
+
+    /// Lets a transformer change the set. Doubts are kept, faults end it.
+    pub(super) fn run(
+        &mut self,
+        transformer: &dyn Transformer,
+        set: &mut ResourceSet,
+    ) -> Result<(), Diagnostics> {
+        self.with_context(|context| transformer.transform(set, context))
+    }
+
+    /// Does something that reports to a context. Doubts are kept, faults end it.
+    fn with_context(&mut self, work: impl FnOnce(&mut Context<'_>)) -> Result<(), Diagnostics> {
+        let mut sink = Diagnostics::new();
+        let rules = Rules::Kustomize;
+        let (sources, schemas) = (self.sources, self.schemas);
+        work(&mut Context { sources, schemas, rules, sink: &mut sink });
+        let ((), warnings) = sink.finish(())?;
+        self.warnings.extend(warnings);
+        Ok(())
+    }
+
+    /// Reads the kustomization of a folder.
+    fn kustomization(&mut self, loader: &Loader) -> Result<Kustomization, Diagnostics> {
+        let mut found = Vec::new();
+        for name in FILE_NAMES {
+            if let Ok((path, bytes)) = loader.load(name) {
+                found.push((*name, path, bytes));
+            }
+        }
+        let root = &loader.root;
+        let [(name, path, bytes)] = found.as_slice() else {
+            let message = match found.as_slice() {
+                [] => format!(
+                    "unable to find one of 'kustomization.yaml', 'kustomization.yml' or \
+                     'Kustomization' in directory '{root}'"
+                ),
+                _ => format!("Found multiple kustomization files under: {root}"),
+            };
+            let code = "wharf::render::kustomization_missing";
+            return Err(Diagnostic::error(code, message).into());
+        };
+        let shown = loader.show(path);
+        let text = yaml::decode(bytes).map_err(|error| {
+            let message = format!("invalid Kustomization: {error}");
+            Diagnostics::from(Diagnostic { message, ..Diagnostic::from(error) })
+        })?;
+        let file = self.sources.add(shown, text.as_ref());
+        let mut read = Kustomization::read(self.sources, file, name, root)?;
+        self.warnings.extend(std::mem::take(&mut read.warnings));
+        Ok(read)
+    }
+
+    /// Gathers what a kustomization names and makes, and changes it as it says.
+    fn gather(
+        &mut self,
+        loader: &Loader,
+        kustomization: &Kustomization,
+        mut gathered: Gathered,
+    ) -> Result<Gathered, Diagnostics> {
+        for path in kustomization.resources() {
+            self.resource(loader, path, &mut gathered)
+                .map_err(|faults| frame(faults, path.span, "accumulating resources"))?;
+        }
+        for config in transformers::configs(self, loader, kustomization)? {
+            merge_config(&mut gathered.config, config).map_err(|error| {
+                let code = "wharf::render::kustomize_config";
+                Diagnostic::error(code, error.to_string()).at(kustomization.span(), "")
+            })?;
+        }
+        generate(loader, kustomization, &mut gathered)?;
+        for path in kustomization.items("components") {
+            gathered = self
+                .component(loader, path, gathered)
+                .map_err(|faults| frame(faults, path.span, "accumulating components"))?;
+        }
+        transformers::run(self, loader, kustomization, &mut gathered)?;
+        let variables = transformers::variables(kustomization)?;
+        gathered.variables.declare(&variables, &mut gathered.set)?;
+        Ok(gathered)
+    }
+
+    /// A file of resources, or the folder of a base.
+    fn resource(
+        &mut self,
+        loader: &Loader,
+        path: &Node,
+        gathered: &mut Gathered,
+    ) -> Result<(), Diagnostics> {
+        let name = path.as_str().unwrap_or_default();
+        let from = |text: &str| format!("accumulating resources from '{name}': {text}");
+        let unread = match self.file(loader, name) {
+            Ok(resources) => {
+                for resource in resources {
+                    let span = id_span(&resource);
+                    gathered.set.append(resource).map_err(|error| {
+                        let message = format!("merging resources from '{name}': {error}");
+                        registered(message, span).at(path.span, "named here")
+                    })?;
+                }
+                return Ok(());
+            }
+            Err(unread) => unread,
+        };
+        let first = unread.faults.iter().next().map(|fault| fault.message.clone());
+        let first = from(&first.unwrap_or_default());
+        let inner = match loader.enter(name) {
+            Ok(inner) => inner,
+            Err(_) if unread.malformed => {
+                return Err(frame(unread.faults, path.span, &from("").replace(": ", "")));
+            }
+            Err(_) if unread.faults.iter().any(|fault| !fault.labels.is_empty()) => {
+                return Err(unread.faults);
+            }
+            Err(error) => {
+                let message = format!("accumulation err='{first}': {error}");
+                let code = "wharf::render::kustomize_file";
+                return Err(Diagnostic::error(code, message).at(path.span, "named here").into());
+            }
+        };
+        let built = self.folder(&inner)?;
+        join(built, gathered, path, &inner)
+    }
+
+    fn file(&mut self, loader: &Loader, name: &str) -> Result<Vec<Resource>, Unreadable> {
+        let plain = |fault: Diagnostic| Unreadable { faults: fault.into(), malformed: false };
+        let (path, bytes) = loader.load(name).map_err(|error| plain(file_fault(&error)))?;
+        let shown = loader.show(&path);
+        let text = yaml::decode(&bytes).map_err(|error| {
+            let message = format!("MalformedYAMLError: {error} in File: {name}");
+            let fault = Diagnostic { message, ..Diagnostic::from(error) };
+            Unreadable { faults: fault.into(), malformed: true }
+        })?;
+        let origin = Origin { package: loader.show(&loader.root), file: name.to_owned() };
+        let file = self.sources.add(shown, text.as_ref());
+        resources::read(&text, file, name, &Arc::new(origin))
+    }
+
+    /// Builds a base with a set of its own.
+    fn folder(&mut self, loader: &Loader) -> Result<Gathered, Diagnostics> {
+        let root = &loader.root;
+        let kustomization = self
+            .kustomization(loader)
+            .map_err(|faults| prefix(faults, &format!("couldn't make target for path '{root}'")))?;
+        if kustomization.is_component {
+            let message = format!("expected kind != 'Component' for path '{root}'");
+            return Err(wrong_kind(message, &kustomization, "name it under `components`"));
+        }
+        let empty = self.empty();
+        self.gather(loader, &kustomization, empty)
+            .map_err(|faults| prefix(faults, &format!("recursed accumulation of path '{root}'")))
+    }
+
+    fn component(
+        &mut self,
+        loader: &Loader,
+        path: &Node,
+        gathered: Gathered,
+    ) -> Result<Gathered, Diagnostics> {
+        let inner = loader.enter(path.as_str().unwrap_or_default()).map_err(|error| {
+            let message = format!("loader.New \"{error}\"");
+            let code = "wharf::render::kustomize_file";
+            Diagnostic::error(code, message).at(path.span, "named here")
+        })?;
+        let root = &inner.root;
+        let kustomization = self
+            .kustomization(&inner)
+            .map_err(|faults| prefix(faults, &format!("couldn't make target for path '{root}'")))?;
+        if !kustomization.is_component {
+            let kind = kustomization.text("kind").and_then(Node::as_str).unwrap_or("Kustomization");
+            let message = format!(
+                "accumulateDirectory: \"expected kind 'Component' for path '{root}' but got \
+                 '{kind}'\""
+            );
+            return Err(wrong_kind(message, &kustomization, "name it under `resources`"));
+        }
+        self.gather(&inner, &kustomization, gathered)
+            .map_err(|faults| prefix(faults, &format!("recursed accumulation of path '{root}'")))
+    }
+
+    /// Reads a text file.
+    pub(super) fn source(&self, loader: &Loader, path: &str) -> Result<FileId, FileError> {
+        let (real, bytes) = loader.load(path)?;
+        let text = yaml::decode(&bytes).map_err(|error| FileError(error.go_text))?;
+        Ok(self.sources.add(loader.show(&real), text.as_ref()))
+    }
+
+    /// Reads a file that configures something, as one document.
+    pub(super) fn document(&self, loader: &Loader, path: &Node) -> Result<Node, Diagnostics> {
+        let name = path.as_str().unwrap_or_default();
+        let (real, bytes) =
+            loader.load(name).map_err(|error| file_fault(&error).at(path.span, "named here"))?;
+        let text = yaml::decode(&bytes).map_err(Diagnostic::from)?;
+        let file = self.sources.add(loader.show(&real), text.as_ref());
+        Ok(yaml::parse_first(&text, file, Dialect::GoYamlV2).map_err(Diagnostic::from)?)
+    }
+}
+
+/// Puts in what the generators make.
+fn generate(
+    loader: &Loader,
+    kustomization: &Kustomization,
+    gathered: &mut Gathered,
+) -> Result<(), Diagnostics> {
+    let global = kustomization.fields.get("generatorOptions");
+    let package = loader.show(&loader.root);
+    let origin = Arc::new(Origin { package, file: kustomization.name.clone() });
+    let mut made = Vec::new();
+    for (field, kind) in
+        [("configMapGenerator", Kind::ConfigMap), ("secretGenerator", Kind::Secret)]
+    {
+        for args in kustomization.items(field) {
+            made.push((generated(kind, args, global, loader, &origin)?, args.span));
+        }
+    }
+    for (resource, span) in made {
+        gathered.set.absorb(resource).map_err(|error| {
+            let message = format!("merging from generator: {error}");
+            let code = "wharf::render::generator";
+            Diagnostic::error(code, message).at(span, "this generator")
+        })?;
+    }
+    Ok(())
+}
+
+/// Puts what a base gave behind what is there.
+fn join(
+    built: Gathered,
+    gathered: &mut Gathered,
+    path: &Node,
+    inner: &Loader,
+) -> Result<(), Diagnostics> {
+    let root = &inner.root;
+    if gathered.set.is_empty() {
+        gathered.set = built.set;
+    } else {
+        for resource in built.set.into_vec() {
+            let span = id_span(&resource);
+            gathered.set.append(resource).map_err(|error| {
+                let message = format!("recursed merging from path '{root}': {error}");
+                registered(message, span).at(path.span, "named here")
+            })?;
+        }
+    }
+    merge_config(&mut gathered.config, built.config).map_err(|error| {
+        let message = format!("recursed merging from path '{root}': {error}");
+        let code = "wharf::render::kustomize_config";
+        Diagnostic::error(code, message).at(path.span, "named here")
+    })?;
+    gathered.variables.merge(built.variables)?;
+    Ok(())
+}
+
+/// Adds the specs of one to those of another. Most kustomizations add nothing to kustomize's own.
+fn merge_config(into: &mut Arc<Config>, more: Arc<Config>) -> Result<(), FieldError> {
+    let defaults = Config::defaults();
+    let is_own = Arc::ptr_eq(&more, &defaults);
+    if is_own && (Arc::ptr_eq(into, &defaults) || **into == Config::default()) {
+        *into = more;
+        return Ok(());
+    }
+    Arc::make_mut(into).merge(&more)
+}
+
+/// The fault of a file or folder that is not there, or may not be read.
+pub(super) fn file_fault(error: &FileError) -> Diagnostic {
+    Diagnostic::error("wharf::render::kustomize_file", error.to_string())
+}
+
+fn id_span(resource: &Resource) -> Span {
+    resource.root.at(&["metadata", "name"]).map_or(resource.root.span, |name| name.span)
+}
+
+fn registered(message: String, span: Span) -> Diagnostic {
+    Diagnostic::error("wharf::render::kustomize_duplicate", message)
+        .at(span, "this one is the second")
+}
+
+fn wrong_kind(message: String, kustomization: &Kustomization, help: &str) -> Diagnostics {
+    let at = kustomization.text("kind").map_or(kustomization.span(), |kind| kind.span);
+    let fault = Diagnostic::error("wharf::render::kustomization_kind", message);
+    fault.at(at, "of this kind").help(help).into()
+}
+
+/// Puts kustomize's words before the messages, and the line that led there after the places.
+fn frame(faults: Diagnostics, span: Span, words: &str) -> Diagnostics {
+    let framed = |fault: Diagnostic| match fault.severity {
+        Severity::Warning => fault,
+        Severity::Error if fault.labels.iter().any(|label| label.span == span) => fault,
+        Severity::Error => fault.at(span, "named here"),
+    };
+    prefix(faults.into_iter().map(framed).collect(), words)
+}
+
+fn prefix(faults: Diagnostics, words: &str) -> Diagnostics {
+    let worded = |fault: Diagnostic| match fault.severity {
+        Severity::Warning => fault,
+        Severity::Error => Diagnostic { message: format!("{words}: {}", fault.message), ..fault },
+    };
+    faults.into_iter().map(worded).collect()
+}
