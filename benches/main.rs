@@ -14,6 +14,7 @@ mod configmaps;
 mod corpora;
 mod harness;
 mod idle;
+mod overlays;
 mod pods;
 mod render;
 mod validate;
@@ -35,6 +36,7 @@ const CASES: &[(&str, Measure)] = &[
     ("yaml", yaml::figures),
     ("render", render::figures),
     ("charts", charts::figures),
+    ("overlays", overlays::figures),
     ("validate", validate::figures),
     ("configmaps", configmaps::figures),
     ("pods", pods::figures),
