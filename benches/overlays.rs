@@ -38,13 +38,11 @@ pub(crate) fn figures() -> Vec<Figure> {
         if objects == 6000 {
             let missing = f64::INFINITY;
             let name = format!("{name}, memory");
-            let race = Race::new(&name, Unit::Megabytes, Bound::None, || {
-                peak(&ours()).unwrap_or(missing)
-            })
-            .rounds(1);
-            let race = race.beside("build", &kustomize, |tool| {
-                peak(&theirs(tool)).unwrap_or(missing)
-            });
+            let race =
+                Race::new(&name, Unit::Megabytes, Bound::None, || peak(&ours()).unwrap_or(missing))
+                    .rounds(1);
+            let race =
+                race.beside("build", &kustomize, |tool| peak(&theirs(tool)).unwrap_or(missing));
             figures.push(race.run());
         }
     }
