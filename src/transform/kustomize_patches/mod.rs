@@ -45,6 +45,16 @@ pub enum Change {
     Operations(Node),
 }
 
+/// What is wrong with a target.
+#[derive(Clone, Debug)]
+pub struct Doubt {
+    /// What is said of it.
+    pub fault: Box<Diagnostic>,
+    /// Whether it matters only when there is an object that is asked about it: labels are looked at
+    /// last.
+    pub only_if_asked: bool,
+}
+
 /// A patch, or all patches of a `patchesStrategicMerge`.
 #[derive(Clone, Debug)]
 pub struct KustomizePatch {
@@ -54,6 +64,8 @@ pub struct KustomizePatch {
     pub change: Change,
     /// Which objects; nothing for those that the documents name.
     pub target: Option<Select>,
+    /// What is wrong with the target, which kustomize finds when the patch is applied.
+    pub doubt: Option<Doubt>,
     /// The patch may rename objects.
     pub renames: bool,
     /// The patch may change kinds.
@@ -162,7 +174,7 @@ impl KustomizePatch {
             }
         };
         let scopes = set.scopes().clone();
-        let chosen = set.select(target);
+        let chosen = self.chosen(target, set)?;
         for at in &chosen {
             let part = for_target(document, set.get(*at), sources);
             self.merge(part, *at, set, &scopes, sources)?;
@@ -238,7 +250,7 @@ impl KustomizePatch {
             ));
         };
         let scopes = set.scopes().clone();
-        let chosen = set.select(target);
+        let chosen = self.chosen(target, set)?;
         for at in &chosen {
             set.edit(*at, |resource| {
                 if self.field == Field::Patches {
@@ -249,6 +261,14 @@ impl KustomizePatch {
             })?;
         }
         Ok(Left::after(set, &chosen))
+    }
+
+    fn chosen(&self, target: &Select, set: &mut ResourceSet) -> Fallible<Vec<usize>> {
+        let chosen = set.select(target);
+        match &self.doubt {
+            Some(doubt) if !(doubt.only_if_asked && chosen.is_empty()) => Err(doubt.fault.clone()),
+            _ => Ok(chosen),
+        }
     }
 
     fn failed(&self, resource: &Resource, error: &PatchError) -> Diagnostic {

@@ -3,7 +3,7 @@
 //! kustomize reads each text twice, as objects and as operations, and takes the reading that makes
 //! sense. The texts of faults are its own.
 
-use super::{Change, Field, KustomizePatch};
+use super::{Change, Doubt, Field, KustomizePatch};
 use crate::base::diag::Diagnostic;
 use crate::base::source::{FileId, Sources, Span};
 use crate::object::meta;
@@ -84,8 +84,10 @@ impl Reader<'_> {
             }
         };
         let option = |key: &str| item.at(&["options", key]).and_then(Node::as_bool) == Some(true);
+        let (target, doubt) = target(item);
         Ok(KustomizePatch {
-            target: target(item)?,
+            target,
+            doubt,
             renames: option("allowNameChange"),
             changes_kind: option("allowKindChange"),
             ..self.made(Field::Patches, change, item.span, shown)
@@ -157,10 +159,10 @@ impl Reader<'_> {
             let words = format!("patch appears to be empty; file={path}, JsonOp={shown}");
             return Err(invalid(words, item.span, "this patch").into());
         }
-        let target = target(item)?;
+        let (target, doubt) = target(item);
         let made =
             self.made(Field::Json6902, Change::Operations(operations), item.span, text.to_string());
-        Ok(KustomizePatch { target, ..made })
+        Ok(KustomizePatch { target, doubt, ..made })
     }
 
     fn made(&self, field: Field, change: Change, span: Span, shown: String) -> KustomizePatch {
@@ -168,6 +170,7 @@ impl Reader<'_> {
             field,
             change,
             target: None,
+            doubt: None,
             renames: false,
             changes_kind: false,
             table: self.table.clone(),
@@ -193,13 +196,32 @@ fn place(item: &Node, key: &str) -> Span {
     item.get(key).map_or(item.span, |node| node.span)
 }
 
-fn target(item: &Node) -> Read<Option<Select>> {
-    let Some(target) = item.get("target").filter(|node| !node.is_null()) else { return Ok(None) };
-    let select = Select::read(target).map_err(|error: SelectError| {
+/// The target of an entry, and what is wrong with its selectors.
+fn target(item: &Node) -> (Option<Select>, Option<Doubt>) {
+    let Some(target) = item.get("target").filter(|node| !node.is_null()) else {
+        return (None, None);
+    };
+    let doubt = |error: SelectError, only_if_asked| {
+        // kustomize's parser knows fewer operators
+        let error = error
+            .to_string()
+            .replace("in, notin, =, ==, !=, gt, lt", "'=', '!=', '==', 'in', notin'");
         let words = format!("unable to find patch target in `resources`: {error}");
-        invalid(words, target.span, "this target")
-    })?;
-    Ok(Some(select))
+        let fault = Box::new(invalid(words, target.span, "this target"));
+        Some(Doubt { fault, only_if_asked })
+    };
+    let error = match Select::read(target) {
+        Ok(select) => return (Some(select), None),
+        Err(error) => error,
+    };
+    let mut rest = target.clone();
+    for key in ["labelSelector", "annotationSelector"] {
+        rest.remove(key);
+    }
+    match Select::read(&rest) {
+        Ok(select) => (Some(select), doubt(error, true)),
+        Err(error) => (Some(Select::default()), doubt(error, false)),
+    }
 }
 
 /// The text as partial objects, each of which has a kind and a name.
