@@ -198,7 +198,7 @@ impl KustomizePatch {
 
     fn merge(
         &self,
-        part: Node,
+        mut part: Node,
         at: usize,
         set: &mut ResourceSet,
         scopes: &Scopes,
@@ -206,6 +206,10 @@ impl KustomizePatch {
     ) -> Fallible<()> {
         let table = self.table.as_deref().unwrap_or_else(|| MergeTable::kustomize());
         let merger = Merger { table, sources: Some(sources) };
+        if self.renames || self.changes_kind {
+            // kustomize notes what is allowed among the annotations, which makes all of them texts
+            set_texts(&mut part, &ANNOTATIONS, Some(sources));
+        }
         set.edit(at, |resource| {
             if self.renames || self.changes_kind {
                 resource.remember(scopes);

@@ -17,7 +17,8 @@ pub use resource::{Behavior, ORIGIN, Resource};
 pub use select::{Pattern, Select, SelectError};
 
 use crate::yaml::Node;
-use std::collections::HashMap;
+use foldhash::fast::FixedState;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Why a resource could not be put into a set. The texts are kustomize's.
@@ -37,7 +38,7 @@ pub enum SetError {
     Several(String, String),
 }
 
-type Positions = HashMap<u64, Vec<u32>, foldhash::fast::FixedState>;
+type Positions = HashMap<u64, Vec<u32>, FixedState>;
 
 /// Resources in order, each id once.
 #[derive(Clone, Debug, Default)]
@@ -167,9 +168,24 @@ impl ResourceSet {
     pub fn append_all(&mut self, other: ResourceSet) -> Result<(), SetError> {
         if self.list.is_empty() && self.scopes_are(&other) {
             *self = other;
-            return Ok(());
+            return self.ids_are_unique();
         }
         other.list.into_iter().try_for_each(|resource| self.append(resource))
+    }
+
+    /// Resources may have come to one id by patches, which nobody looks at before.
+    fn ids_are_unique(&mut self) -> Result<(), SetError> {
+        let mut seen = HashSet::with_capacity_and_hasher(self.list.len(), FixedState::default());
+        let alike: Vec<Id> = self
+            .list
+            .iter()
+            .map(|resource| resource.id(&self.scopes))
+            .filter(|id| !seen.insert(id.key()))
+            .collect();
+        match alike.into_iter().find(|id| self.current(id).len() > 1) {
+            Some(id) => Err(SetError::Registered(id.to_string())),
+            None => Ok(()),
+        }
     }
 
     fn scopes_are(&self, other: &ResourceSet) -> bool {

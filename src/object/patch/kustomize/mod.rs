@@ -1,7 +1,8 @@
 //! Strategic merge as kustomize does it, down to what nobody would ask for.
 //!
-//! The document looks like that of [`super::strategic`], and means less: `$patch` on maps, on items
-//! of lists that merge, and as an item of its own for the whole list. `$retainKeys`,
+//! The document looks like that of [`super::strategic`], and means less: `$patch` on maps (but a
+//! whole object cannot be replaced), on items of lists that merge, and as an item of its own for the
+//! whole list. `$retainKeys`,
 //! `$setElementOrder` and `$deleteFromPrimitiveList` have no meaning and stay as fields. Lists merge
 //! where the [`MergeTable`] says so; items of the patch stand first. Where no list merges, what the
 //! patch has is taken as it is.
@@ -71,14 +72,11 @@ impl Merger<'_> {
     /// [`PatchError::Unfit`] where the patch has another kind of node than the target, and for
     /// directives that nobody knows. The texts are kustomize's.
     pub fn apply(&self, target: &mut Node, patch: Node) -> Result<bool, PatchError> {
-        Ok(match self.walk(Some(target), Change::Part(patch), None)? {
-            Outcome::Gone => false,
-            Outcome::Kept => true,
-            Outcome::New(node) => {
-                *target = node;
-                true
-            }
-        })
+        match self.walk(Some(target), Change::Part(patch), None)? {
+            Outcome::Gone => Ok(false),
+            // kustomize changes objects in place and loses one that would take another's place
+            Outcome::Kept | Outcome::New(_) => Ok(true),
+        }
     }
 
     fn walk(

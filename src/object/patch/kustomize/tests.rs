@@ -32,7 +32,8 @@ fn kustomize_merges_in_its_own_way() {
         ("a: \"1\"\nb: 1\n", "a: 2.50\nb: \"2\"\n", "a: \"2.50\"\nb: \"2\"\n"),
         ("a: {b: , c: null, d: 1}\n", "x: 1\n", "a:\n  c: null\n  d: 1\nx: 1\n"),
         ("a: 1\n", "$patch: delete\n", "deleted"),
-        ("a: 1\n", "$patch: replace\nb: {c: null}\n", "b: {}\n"),
+        ("a: 1\n", "$patch: replace\nb: 2\n", "a: 1\n"),
+        ("a: {d: 1}\n", "a: {$patch: replace, b: {c: null}}\n", "a:\n  b: {}\n"),
         ("a: 1\n", "$patch: other\n", "unknown patch strategy 'other'"),
         (
             "a: {b: 1}\n",
