@@ -12,15 +12,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Roots of projects that come out as they should.
-const PROJECTS: usize = 739;
+const PROJECTS: usize = 775;
 
-/// The same of kustomize's own scenarios. The others want a field that no kustomize of that version
-/// knows, or are about programs that run as plugins.
-const SCENARIOS: usize = 154;
+/// The same of kustomize's own scenarios. The other one names a schema that leads on into what
+/// kustomize has built in, which stays apart here.
+const SCENARIOS: usize = 179;
 
 /// One root of a project.
 #[derive(Deserialize)]
-struct Root {
+struct Case {
     root: String,
     args: Vec<String>,
     rc: i32,
@@ -90,7 +90,7 @@ fn projects_build_to_kustomizes_bytes() {
     let mut roots = Vec::new();
     for project in folders(&corpus.join("kustomize")) {
         let cases = fs::read(project.join("cases.json")).expect("the roots of a project");
-        let cases: Vec<Root> = serde_json::from_slice(&cases).expect("a list of roots");
+        let cases: Vec<Case> = serde_json::from_slice(&cases).expect("a list of roots");
         roots.extend(cases.into_iter().map(|root| (project.clone(), root)));
     }
     let outcomes = roots.par_iter().map(|(project, root)| {

@@ -14,6 +14,7 @@ mod helm_corpus;
 mod hostile;
 mod keys;
 mod kustomize_corpus;
+mod kustomize_remote;
 mod prerequisites;
 mod quickstart;
 mod reference;

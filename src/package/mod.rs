@@ -6,6 +6,7 @@
 pub mod chart;
 mod kind;
 pub mod kustomization;
+pub mod lock;
 mod native;
 
 pub use kind::{Kind, detect, name};

@@ -3,7 +3,7 @@
 //! Links are resolved before paths are compared, so that a link cannot lead out of a folder that
 //! must not be left. Errors have the words of the system as Go says them.
 
-use crate::base::tree::Limits;
+use crate::base::tree::{FileTree, Limits};
 use crate::package::kustomization::{FileError, Files, Found};
 use bytes::Bytes;
 use std::fs;
@@ -59,6 +59,15 @@ impl Files for Disk {
             return Err(FileError(format!("'{path}' holds more than {} MiB", limit >> 20)));
         }
         Ok(bytes.into())
+    }
+
+    fn tree(&self, path: &str) -> Result<FileTree, FileError> {
+        match self.find(path)? {
+            Found::Folder(real) => {
+                super::local::load(&real).map_err(|error| FileError(error.to_string()))
+            }
+            Found::File(file) => Err(FileError(format!("'{file}' is no folder"))),
+        }
     }
 
     fn show(&self, path: &str) -> String {

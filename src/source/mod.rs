@@ -7,3 +7,4 @@ pub mod http;
 pub mod layers;
 pub mod local;
 pub mod oci;
+pub mod remote;

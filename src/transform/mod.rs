@@ -38,6 +38,7 @@ pub mod set;
 pub mod sort_order;
 #[cfg(test)]
 mod testing;
+pub mod value_add;
 pub mod variables;
 
 pub use set::{Resource, ResourceSet};

@@ -3,10 +3,13 @@
 use crate::base::source::Sources;
 use crate::cli::exit::{FINE, Failure};
 use crate::cli::report;
+use crate::cli::source_args::chance;
 use crate::cli::ui::Ui;
-use crate::package::kustomization::Files;
+use crate::package::kustomization::{Denied, Files, Repository};
+use crate::package::lock::{self, Lock};
 use crate::render::kustomize::{self, Options, SortOrder};
 use crate::source::disk::Disk;
+use crate::source::remote::Fetcher;
 use crate::transform::Resource;
 use crate::transform::set::{CLUSTER_WIDE, Scopes};
 use miette::MietteDiagnostic;
@@ -23,7 +26,9 @@ use std::sync::Arc;
   wharf kustomize overlays/production
   wharf kustomize overlays/production -o objects.yaml
   wharf kustomize . --load-restrictor LoadRestrictionsNone    files outside the folder, too
-  wharf kustomize . --reorder none                            the order of the files")]
+  wharf kustomize . --reorder none                            the order of the files
+  wharf kustomize . --enable-helm                             charts, without helm
+  wharf kustomize . --allow-remote                            bases of other machines, pinned")]
 pub struct Args {
     /// Folder of the kustomization
     #[arg(default_value = ".", value_name = "FOLDER")]
@@ -42,6 +47,15 @@ pub struct Args {
     /// Render the charts that kustomizations name
     #[arg(long)]
     enable_helm: bool,
+    /// Kubernetes version that charts are told
+    #[arg(long, value_name = "VERSION")]
+    helm_kube_version: Option<String>,
+    /// API versions that charts are told beside Kubernetes' own
+    #[arg(long, value_name = "VERSIONS", value_delimiter = ',')]
+    helm_api_versions: Vec<String>,
+    /// Fetch files, repositories and charts of other machines, pinned in `wharf.lock`
+    #[arg(long)]
+    allow_remote: bool,
     /// Label every object as managed by kustomize
     #[arg(long)]
     enable_managedby_label: bool,
@@ -81,7 +95,15 @@ struct Idle {
 pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
     let failed = |what: String| Failure::failed(MietteDiagnostic::new(what));
     let disk = Disk::new().map_err(|error| failed(format!("there is no folder here: {error}")))?;
-    let folder = disk.path(&args.folder);
+    let is_remote = Repository::parse(&args.folder).is_ok();
+    let folder = if is_remote { args.folder.clone() } else { disk.path(&args.folder) };
+    let sources = Arc::new(Sources::new());
+    let lock = (!is_remote).then(|| Path::new(&folder).join(lock::FILE_NAME));
+    let fetcher = if args.allow_remote {
+        Some(Rc::new(Fetcher::new(locked(lock.as_deref(), &sources)?)))
+    } else {
+        None
+    };
     let files: Rc<dyn Files> = Rc::new(disk);
     let options = Options {
         restricted: !["LoadRestrictionsNone", "none"].contains(&args.load_restrictor.as_str()),
@@ -91,12 +113,25 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
         },
         managed_by: args.enable_managedby_label,
         helm: args.enable_helm,
+        kube_version: args.helm_kube_version.clone(),
+        api_versions: args.helm_api_versions.clone(),
+        chance: chance(None),
+        remote: match &fetcher {
+            Some(fetcher) => fetcher.clone(),
+            None => Rc::new(Denied),
+        },
         plugins: args.idle.enable_alpha_plugins,
     };
-    let sources = Arc::new(Sources::new());
     let input = |faults| Failure::Input { sources: sources.clone(), faults };
     let built = kustomize::build(&files, &folder, &options, &sources).map_err(input)?;
     report::warn(ui, &sources, &built.warnings);
+    if let (Some(fetcher), Some(path)) = (&fetcher, &lock) {
+        let lock = fetcher.lock();
+        let text = lock.text();
+        if !lock.is_empty() && fs::read_to_string(path).ok().as_ref() != Some(&text) {
+            fs::write(path, text).map_err(|error| failed(unwritten(path, &error)))?;
+        }
+    }
     if let Some(folder) = args.output.as_deref().filter(|output| output.is_dir()) {
         for (name, text) in parts(&built.resources).map_err(input)? {
             let path = folder.join(name);
@@ -113,6 +148,14 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(FINE)
+}
+
+/// What was fetched before.
+fn locked(path: Option<&Path>, sources: &Arc<Sources>) -> Result<Lock, Failure> {
+    let Some(path) = path.filter(|path| path.exists()) else { return Ok(Lock::default()) };
+    let text = fs::read_to_string(path)?;
+    let file = sources.add(lock::FILE_NAME, text);
+    Lock::read(sources, file).map_err(|faults| Failure::Input { sources: sources.clone(), faults })
 }
 
 fn unwritten(path: &Path, error: &std::io::Error) -> String {

@@ -30,6 +30,9 @@ pub trait Files: fmt::Debug {
     /// The bytes of a file.
     fn read(&self, path: &str) -> Result<Bytes, FileError>;
 
+    /// All files of a folder.
+    fn tree(&self, path: &str) -> Result<FileTree, FileError>;
+
     /// How the user would name a path.
     fn show(&self, path: &str) -> String;
 }
@@ -48,6 +51,11 @@ impl Files for FileTree {
 
     fn read(&self, path: &str) -> Result<Bytes, FileError> {
         self.get(path.trim_start_matches('/')).cloned().ok_or_else(|| missing(path))
+    }
+
+    fn tree(&self, path: &str) -> Result<FileTree, FileError> {
+        let tree = self.subtree(path.trim_matches('/'));
+        if tree.is_empty() { Err(missing(path)) } else { Ok(tree) }
     }
 
     fn show(&self, path: &str) -> String {

@@ -6,11 +6,15 @@
 
 mod check;
 mod files;
+mod remote;
+mod repository;
 mod shape;
 #[cfg(test)]
 mod tests;
 
 pub use files::{FileError, Files, Found, is_within, join};
+pub use remote::{ChartAddress, Denied, Remote, RemoteError, is_web};
+pub use repository::{AddressError, Repository};
 
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::{FileId, Sources, Span};

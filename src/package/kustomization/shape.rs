@@ -74,6 +74,7 @@ const LABEL: Struct = Struct {
         ("pairs", "", PAIRS),
         ("includeSelectors", "", Bool),
         ("includeTemplates", "", Bool),
+        ("includeVolumeClaimTemplates", "", Bool),
         ("fields", "", List(&Shape::Struct(&FIELD_SPEC))),
     ],
 };

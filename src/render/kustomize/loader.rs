@@ -1,6 +1,12 @@
-//! What one kustomization may read: files in its folder, and folders beside it as bases.
+//! What one kustomization may read: files in its folder, and folders beside it as bases; files and
+//! repositories of other machines when fetching them was allowed.
 
-use crate::package::kustomization::{FileError, Files, Found, is_within, join};
+use super::provenance::Place;
+use crate::base::tree::FileTree;
+use crate::package::kustomization::{
+    FileError, Files, Found, Remote, Repository, is_web, is_within, join,
+};
+use crate::yaml::Node;
 use bytes::Bytes;
 use std::rc::Rc;
 
@@ -8,23 +14,50 @@ use std::rc::Rc;
 #[derive(Clone, Debug)]
 pub(super) struct Loader {
     files: Rc<dyn Files>,
+    pub(super) remote: Rc<dyn Remote>,
     /// The folder, with all links resolved.
     pub(super) root: String,
     /// The folders whose bases led here, the first one first.
     visited: Vec<String>,
     /// Files must be in the folder.
     restricted: bool,
+    /// The repositories that led here, the last one last: their addresses, and where they are.
+    repositories: Vec<(String, String)>,
+    /// The namespace that the kustomizations above give to charts.
+    pub(super) namespace: Option<Node>,
+    /// Where this is, when resources are to tell.
+    pub(super) place: Option<Place>,
 }
 
 impl Loader {
     /// A loader for the folder that everything begins with.
     pub(super) fn first(
         files: Rc<dyn Files>,
+        remote: Rc<dyn Remote>,
         path: &str,
         restricted: bool,
     ) -> Result<Loader, FileError> {
-        let root = folder(&*files, path)?;
-        Ok(Loader { files, root, visited: Vec::new(), restricted })
+        let mut loader = Loader {
+            files,
+            remote,
+            root: String::new(),
+            visited: Vec::new(),
+            restricted,
+            repositories: Vec::new(),
+            namespace: None,
+            place: None,
+        };
+        match Repository::parse(path) {
+            Ok(repository) => loader.cloned(&repository)?,
+            Err(_) => loader.root = folder(&*loader.files, path)?,
+        }
+        Ok(loader)
+    }
+
+    /// The same, whose bases give charts a namespace.
+    pub(super) fn with_namespace(&self, namespace: Option<&Node>) -> Loader {
+        let namespace = namespace.or(self.namespace.as_ref()).cloned();
+        Loader { namespace, ..self.clone() }
     }
 
     /// A loader for a base or component.
@@ -32,23 +65,71 @@ impl Loader {
         if path.is_empty() {
             return Err(FileError("new root cannot be empty".to_owned()));
         }
+        let mut inner = self.clone();
+        inner.place = self.place.as_ref().map(|place| place.inner(path));
+        if let Ok(repository) = Repository::parse(path) {
+            let raw = &repository.raw;
+            if let Some((before, _)) =
+                self.repositories.iter().rev().find(|(before, _)| before.starts_with(raw))
+            {
+                return Err(FileError(format!(
+                    "cycle detected: URI '{raw}' referenced by previous URI '{before}'"
+                )));
+            }
+            inner.visited.clear();
+            inner.cloned(&repository)?;
+            return Ok(inner);
+        }
         if path.starts_with('/') {
             return Err(FileError(format!("new root '{path}' cannot be absolute")));
         }
         let root = folder(&*self.files, &join(&self.root, path))?;
+        if let Some((_, clone)) = self.repositories.last().filter(|(_, it)| !is_within(&root, it)) {
+            return Err(FileError(format!(
+                "security; bases in kustomizations found in cloned git repos must be within the \
+                 repo, but base '{root}' is outside '{clone}'"
+            )));
+        }
         let before = std::iter::once(&self.root).chain(self.visited.iter().rev());
         if let Some(visited) = before.into_iter().find(|visited| is_within(visited, &root)) {
             return Err(FileError(format!(
                 "cycle detected: candidate root '{root}' contains visited root '{visited}'"
             )));
         }
-        let mut visited = self.visited.clone();
-        visited.push(self.root.clone());
-        Ok(Loader { files: self.files.clone(), root, visited, restricted: self.restricted })
+        inner.visited.push(self.root.clone());
+        inner.root = root;
+        Ok(inner)
+    }
+
+    /// Goes into a folder of a repository, which nothing leads out of.
+    fn cloned(&mut self, repository: &Repository) -> Result<(), FileError> {
+        let clone = self.remote.repository(repository)?;
+        let clone = folder(&*self.files, &clone)?;
+        let wanted = join(&clone, &repository.folder);
+        let root = match self.files.find(&wanted)? {
+            Found::Folder(root) => root,
+            Found::File(file) => {
+                return Err(FileError(format!(
+                    "'{wanted}' refers to file '{file}'; expecting directory"
+                )));
+            }
+        };
+        if !is_within(&root, &clone) {
+            return Err(FileError(format!(
+                "\"{wanted}\" refers to directory outside of repo \"{clone}\""
+            )));
+        }
+        self.repositories.push((repository.raw.clone(), clone));
+        self.restricted = true;
+        self.root = root;
+        Ok(())
     }
 
     /// Where a file is, and its bytes.
     pub(super) fn load(&self, path: &str) -> Result<(String, Bytes), FileError> {
+        if is_web(path) {
+            return Ok((path.to_owned(), self.remote.file(path)?));
+        }
         let path = join(&self.root, path);
         let real = match self.files.find(&path)? {
             Found::File(real) => real,
@@ -67,9 +148,14 @@ impl Loader {
         Ok((path, bytes))
     }
 
+    /// All files of a folder, which may be anywhere.
+    pub(super) fn tree(&self, path: &str) -> Result<FileTree, FileError> {
+        self.files.tree(path)
+    }
+
     /// How the user would name a path.
     pub(super) fn show(&self, path: &str) -> String {
-        self.files.show(&join(&self.root, path))
+        if is_web(path) { path.to_owned() } else { self.files.show(&join(&self.root, path)) }
     }
 }
 

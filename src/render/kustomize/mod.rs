@@ -10,17 +10,25 @@
 //! is read is decided by a [`Files`]; nothing else is touched. Fields of kustomize that need a
 //! program of somebody else's are refused.
 
+mod charts;
 mod generate;
 mod loader;
+mod plugins;
+mod provenance;
 mod resources;
 mod target;
+#[cfg(test)]
+mod testing;
 mod transformers;
 
 pub use crate::transform::sort_order::SortOrder;
 
+use provenance::TRANSFORMATIONS;
+
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::Sources;
-use crate::package::kustomization::Files;
+use crate::package::kustomization::{Denied, Files, Remote};
+use crate::render::helm::Chance;
 use crate::schema::Schemas;
 use crate::transform::field_spec::FieldSpec;
 use crate::transform::labels::Labels;
@@ -28,9 +36,6 @@ use crate::transform::set::{ORIGIN, Resource};
 use crate::transform::{Context, Rules, Transformer};
 use crate::yaml::{Entry, Map, Node, Value, emit, json};
 use std::rc::Rc;
-
-/// The annotation that lists transformers, when a kustomization asks for it.
-const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
 
 /// How to build.
 #[derive(Clone, Debug)]
@@ -43,6 +48,14 @@ pub struct Options {
     pub managed_by: bool,
     /// Charts are rendered.
     pub helm: bool,
+    /// The version of Kubernetes that charts are told, instead of what they ask for.
+    pub kube_version: Option<String>,
+    /// The API versions that charts are told, instead of what they ask for.
+    pub api_versions: Vec<String>,
+    /// What charts draw random values from.
+    pub chance: Chance,
+    /// Fetches what is on other machines.
+    pub remote: Rc<dyn Remote>,
     /// Programs may be run as plugins; they are refused all the same, with another word.
     pub plugins: bool,
 }
@@ -54,6 +67,10 @@ impl Default for Options {
             order: SortOrder::legacy(),
             managed_by: false,
             helm: false,
+            kube_version: None,
+            api_versions: Vec::new(),
+            chance: Chance::default(),
+            remote: Rc::new(Denied),
             plugins: false,
         }
     }

@@ -1,14 +1,19 @@
 //! One kustomization after the other: what it names, what it makes, and what it changes.
 
 use super::Options;
+use super::charts;
 use super::generate::{Kind, generate as generated};
 use super::loader::Loader;
+use super::plugins;
+use super::provenance::{Maker, Place};
 use super::resources::{self, Unreadable};
 use super::transformers;
 use crate::base::diag::{Diagnostic, Diagnostics, Severity};
 use crate::base::source::{FileId, Sources, Span};
 use crate::object::Origin;
-use crate::package::kustomization::{FILE_NAMES, FileError, Files, Kustomization};
+use crate::package::kustomization::{
+    FILE_NAMES, FileError, Files, Kustomization, RemoteError, Repository, is_web,
+};
 use crate::schema::{MergeTable, Schemas};
 use crate::transform::config::Config;
 use crate::transform::field_spec::FieldError;
@@ -23,6 +28,9 @@ use std::sync::Arc;
 
 /// Annotation of objects that are for tools only.
 const LOCAL: &str = "config.kubernetes.io/local-config";
+
+/// The version of Kubernetes whose schema kustomize has in itself.
+const SCHEMA: &str = "v1.21.2";
 
 /// What has been gathered so far.
 #[derive(Debug)]
@@ -43,13 +51,23 @@ pub(super) struct Builder<'a> {
     pub(super) scopes: Arc<Scopes>,
     /// How lists merge; nothing for what kustomize knows by itself.
     pub(super) table: Option<Arc<MergeTable>>,
+    /// A kustomization has said which schema holds.
+    has_schema: bool,
     pub(super) warnings: Diagnostics,
 }
 
 impl<'a> Builder<'a> {
     pub(super) fn new(options: &'a Options, sources: &'a Sources, schemas: &'a Schemas) -> Self {
         let scopes = Arc::new(Scopes::kustomize());
-        Builder { options, sources, schemas, scopes, table: None, warnings: Diagnostics::new() }
+        Builder {
+            options,
+            sources,
+            schemas,
+            scopes,
+            table: None,
+            has_schema: false,
+            warnings: Diagnostics::new(),
+        }
     }
 
     /// Builds the kustomization that everything begins with.
@@ -58,9 +76,12 @@ impl<'a> Builder<'a> {
         files: Rc<dyn Files>,
         folder: &str,
     ) -> Result<(ResourceSet, Kustomization), Diagnostics> {
-        let loader = Loader::first(files, folder, self.options.restricted)
-            .map_err(|error| Diagnostics::from(file_fault(&error)))?;
+        let mut loader =
+            Loader::first(files, self.options.remote.clone(), folder, self.options.restricted)
+                .map_err(|error| Diagnostics::from(file_fault(&error)))?;
         let kustomization = self.kustomization(&loader)?;
+        loader.place = (!kustomization.items("buildMetadata").is_empty()).then(Place::default);
+        self.schema(&loader, &kustomization, true)?;
         let empty = self.empty();
         let mut gathered = self.gather(&loader, &kustomization, empty)?;
         let set = &mut gathered.set;
@@ -79,12 +100,52 @@ impl<'a> Builder<'a> {
         Ok((gathered.set, kustomization))
     }
 
-    fn empty(&self) -> Gathered {
+    pub(super) fn empty(&self) -> Gathered {
         Gathered {
             set: ResourceSet::new(self.scopes.clone()),
             config: Arc::default(),
             variables: Variables::default(),
         }
+    }
+
+    /// Takes the schema of a kustomization, unless one above it or before it gave one.
+    fn schema(
+        &mut self,
+        loader: &Loader,
+        kustomization: &Kustomization,
+        is_first: bool,
+    ) -> Result<(), Diagnostics> {
+        let Some(openapi) = kustomization.map("openapi") else { return Ok(()) };
+        let fault = |node: &Node, message: &str| {
+            Diagnostic::error("wharf::render::kustomize_schema", message)
+                .at(node.span, "asked for here")
+        };
+        let path = openapi.get("path");
+        let document = path.map(|path| self.document(loader, path)).transpose()?;
+        let version = openapi.get("version");
+        if self.has_schema && !is_first {
+            return Ok(());
+        }
+        match (document, version) {
+            (Some(_), Some(version)) => {
+                let message = "builtin version and custom schema provided, cannot use both";
+                return Err(fault(version, message).into());
+            }
+            (Some(document), None) => {
+                self.table = Some(Arc::new(MergeTable::openapi(&document)));
+                self.has_schema = true;
+            }
+            (None, Some(version)) if version.as_str() != Some("") => {
+                if version.as_str() != Some(SCHEMA) {
+                    let message = "the specified OpenAPI version is not built in";
+                    let help = format!("kustomize knows {SCHEMA}; name a file with `path`");
+                    return Err(fault(version, message).help(help).into());
+                }
+                self.has_schema = true;
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Lets a transformer change the set. Doubts are kept, faults end it.
@@ -145,8 +206,9 @@ impl<'a> Builder<'a> {
         kustomization: &Kustomization,
         mut gathered: Gathered,
     ) -> Result<Gathered, Diagnostics> {
+        let below = loader.with_namespace(kustomization.text("namespace"));
         for path in kustomization.resources() {
-            self.resource(loader, path, &mut gathered)
+            self.resource(&below, path, &mut gathered)
                 .map_err(|faults| frame(faults, path.span, "accumulating resources"))?;
         }
         for config in transformers::configs(self, loader, kustomization)? {
@@ -155,20 +217,21 @@ impl<'a> Builder<'a> {
                 Diagnostic::error(code, error.to_string()).at(kustomization.span(), "")
             })?;
         }
-        generate(loader, kustomization, &mut gathered)?;
+        generate(self, loader, kustomization, &mut gathered)?;
         for path in kustomization.items("components") {
             gathered = self
-                .component(loader, path, gathered)
+                .component(&below, path, gathered)
                 .map_err(|faults| frame(faults, path.span, "accumulating components"))?;
         }
         transformers::run(self, loader, kustomization, &mut gathered)?;
+        plugins::validate(self, loader, kustomization, &mut gathered.set)?;
         let variables = transformers::variables(kustomization)?;
         gathered.variables.declare(&variables, &mut gathered.set)?;
         Ok(gathered)
     }
 
     /// A file of resources, or the folder of a base.
-    fn resource(
+    pub(super) fn resource(
         &mut self,
         loader: &Loader,
         path: &Node,
@@ -176,9 +239,16 @@ impl<'a> Builder<'a> {
     ) -> Result<(), Diagnostics> {
         let name = path.as_str().unwrap_or_default();
         let from = |text: &str| format!("accumulating resources from '{name}': {text}");
+        if is_web(name) && !self.options.remote.is_allowed() {
+            return Err(denied(path).into());
+        }
         let unread = match self.file(loader, name) {
             Ok(resources) => {
-                for resource in resources {
+                let place = loader.place.as_ref().map(|place| place.inner(name));
+                for mut resource in resources {
+                    if let Some(place) = &place {
+                        place.mark(&mut resource);
+                    }
                     let span = id_span(&resource);
                     gathered.set.append(resource).map_err(|error| {
                         let message = format!("merging resources from '{name}': {error}");
@@ -189,6 +259,13 @@ impl<'a> Builder<'a> {
             }
             Err(unread) => unread,
         };
+        let is_answer = |fault: &Diagnostic| fault.message.starts_with("HTTP Error: ");
+        if is_web(name) && unread.faults.iter().any(is_answer) {
+            return Err(prefix(unread.faults, &from("").replace(": ", "")));
+        }
+        if Repository::parse(name).is_ok() && !self.options.remote.is_allowed() {
+            return Err(denied(path).into());
+        }
         let first = unread.faults.iter().next().map(|fault| fault.message.clone());
         let first = from(&first.unwrap_or_default());
         let inner = match loader.enter(name) {
@@ -233,6 +310,7 @@ impl<'a> Builder<'a> {
             let message = format!("expected kind != 'Component' for path '{root}'");
             return Err(wrong_kind(message, &kustomization, "name it under `components`"));
         }
+        self.schema(loader, &kustomization, false)?;
         let empty = self.empty();
         self.gather(loader, &kustomization, empty)
             .map_err(|faults| prefix(faults, &format!("recursed accumulation of path '{root}'")))
@@ -261,6 +339,7 @@ impl<'a> Builder<'a> {
             );
             return Err(wrong_kind(message, &kustomization, "name it under `resources`"));
         }
+        self.schema(&inner, &kustomization, false)?;
         self.gather(&inner, &kustomization, gathered)
             .map_err(|faults| prefix(faults, &format!("recursed accumulation of path '{root}'")))
     }
@@ -285,6 +364,7 @@ impl<'a> Builder<'a> {
 
 /// Puts in what the generators make.
 fn generate(
+    builder: &mut Builder<'_>,
     loader: &Loader,
     kustomization: &Kustomization,
     gathered: &mut Gathered,
@@ -292,12 +372,38 @@ fn generate(
     let global = kustomization.fields.get("generatorOptions");
     let package = loader.show(&loader.root);
     let origin = Arc::new(Origin { package, file: kustomization.name.clone() });
-    let mut made = Vec::new();
-    for (field, kind) in
-        [("configMapGenerator", Kind::ConfigMap), ("secretGenerator", Kind::Secret)]
-    {
+    let place = loader.place.as_ref().map(|place| place.inner(&kustomization.name));
+    let by = |kind| place.as_ref().map(|place| place.maker("builtin", kind));
+    let mut made: Vec<(Resource, Span)> = Vec::new();
+    let mut add = |resource: Resource, span: Span, maker: Option<&Maker>| {
+        let mut resource = resource;
+        if let Some(maker) = maker {
+            maker.made(&mut resource);
+        }
+        made.push((resource, span));
+    };
+    for (field, kind, name) in [
+        ("configMapGenerator", Kind::ConfigMap, "ConfigMapGenerator"),
+        ("secretGenerator", Kind::Secret, "SecretGenerator"),
+    ] {
+        let maker = by(name);
         for args in kustomization.items(field) {
-            made.push((generated(kind, args, global, loader, &origin)?, args.span));
+            let resource = generated(kind, args, global, loader, &origin)?;
+            add(resource, args.span, maker.as_ref());
+        }
+    }
+    let (charts, globals) = charts::declared(kustomization);
+    let maker = by("HelmChartInflationGenerator");
+    for args in &charts {
+        let rendered = charts::generate(builder, loader, kustomization, args, globals.as_ref())?;
+        for resource in rendered {
+            add(resource, args.span, maker.as_ref());
+        }
+    }
+    for (config, resources) in plugins::generate(builder, loader, kustomization)? {
+        let maker = place.as_ref().and_then(|_| Maker::of(&config));
+        for resource in resources {
+            add(resource, config.root.span, maker.as_ref());
         }
     }
     for (resource, span) in made {
@@ -349,6 +455,16 @@ fn merge_config(into: &mut Arc<Config>, more: Arc<Config>) -> Result<(), FieldEr
     Arc::make_mut(into).merge(&more)
 }
 
+/// The fault of an address that nothing may be fetched from.
+fn denied(path: &Node) -> Diagnostic {
+    let name = path.as_str().unwrap_or_default().to_owned();
+    let message =
+        format!("accumulating resources from '{name}': {}", RemoteError::Denied(name.clone()));
+    Diagnostic::error("wharf::render::kustomize_remote", message)
+        .at(path.span, "named here")
+        .help("what is fetched is pinned in `wharf.lock`")
+}
+
 /// The fault of a file or folder that is not there, or may not be read.
 pub(super) fn file_fault(error: &FileError) -> Diagnostic {
     Diagnostic::error("wharf::render::kustomize_file", error.to_string())
@@ -379,7 +495,7 @@ fn frame(faults: Diagnostics, span: Span, words: &str) -> Diagnostics {
     prefix(faults.into_iter().map(framed).collect(), words)
 }
 
-fn prefix(faults: Diagnostics, words: &str) -> Diagnostics {
+pub(super) fn prefix(faults: Diagnostics, words: &str) -> Diagnostics {
     let worded = |fault: Diagnostic| match fault.severity {
         Severity::Warning => fault,
         Severity::Error => Diagnostic { message: format!("{words}: {}", fault.message), ..fault },

@@ -1,6 +1,8 @@
 //! The transformers of a kustomization, in kustomize's order.
 
 use super::loader::Loader;
+use super::plugins;
+use super::provenance::Maker;
 use super::target::{Builder, Gathered};
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::package::kustomization::Kustomization;
@@ -14,7 +16,7 @@ use crate::transform::kustomize_patches;
 use crate::transform::labels::Labels;
 use crate::transform::namespace::Namespace;
 use crate::transform::read::Reader;
-use crate::transform::replacements;
+use crate::transform::replacements::{self, Replacement};
 use crate::transform::replicas::Replicas;
 use crate::transform::variables::Variable;
 use crate::yaml::{Map, Node};
@@ -60,21 +62,38 @@ pub(super) fn run(
     gathered: &mut Gathered,
 ) -> Result<(), Diagnostics> {
     let config = gathered.config.clone();
-    for transformer in list(builder, loader, kustomization, &config)? {
+    let place = loader.place.as_ref().map(|place| place.inner(&kustomization.name));
+    let mut list: Vec<(Box<dyn Transformer>, Option<Maker>)> =
+        list(builder, loader, kustomization, &config)?
+            .into_iter()
+            .map(|(kind, it)| (it, place.as_ref().map(|place| place.maker("builtin", kind))))
+            .collect();
+    let more = plugins::transformers(builder, loader, kustomization, "transformers")?;
+    list.extend(more.into_iter().map(|(transformer, config)| {
+        let maker = place.as_ref().and_then(|_| Maker::of(&config));
+        (transformer, maker)
+    }));
+    for (transformer, maker) in list {
         builder.run(&*transformer, &mut gathered.set)?;
+        if let Some(maker) = maker {
+            gathered.set.contents_mut().for_each(|resource| maker.changed(resource));
+        }
         let empty = |node: &Node| node.is_null() || node.as_map().is_some_and(Map::is_empty);
         gathered.set.retain(|resource| !empty(&resource.root));
     }
     Ok(())
 }
 
+/// A transformer, with the name of its plugin.
+type Step = (&'static str, Box<dyn Transformer>);
+
 fn list(
     builder: &Builder<'_>,
     loader: &Loader,
     kustomization: &Kustomization,
     config: &Config,
-) -> Result<Vec<Box<dyn Transformer>>, Diagnostics> {
-    let mut list: Vec<Box<dyn Transformer>> = Vec::new();
+) -> Result<Vec<Step>, Diagnostics> {
+    let mut list: Vec<Step> = Vec::new();
     let mut load = |path: &str| builder.source(loader, path).map_err(|error| error.to_string());
     let table = builder.table.clone();
     let mut patches =
@@ -82,20 +101,24 @@ fn list(
     if let Some(items) = kustomization.fields.get("patchesStrategicMerge")
         && !kustomization.items("patchesStrategicMerge").is_empty()
     {
-        list.push(Box::new(patches.strategic_merge(items).map_err(|fault| *fault)?));
+        let patch = patches.strategic_merge(items).map_err(|fault| *fault)?;
+        list.push(("PatchStrategicMergeTransformer", Box::new(patch)));
     }
     for item in kustomization.items("patches") {
-        list.push(Box::new(patches.patch(item).map_err(|fault| *fault)?));
+        let patch = patches.patch(item).map_err(|fault| *fault)?;
+        list.push(("PatchTransformer", Box::new(patch)));
     }
     if let Some(name) = kustomization.text("namespace") {
-        list.push(Box::new(Namespace::new(name.clone(), config.namespace.clone())));
+        let namespace = Namespace::new(name.clone(), config.namespace.clone());
+        list.push(("NamespaceTransformer", Box::new(namespace)));
     }
     for (field, is_suffix, specs) in
         [("namePrefix", false, &config.name_prefix), ("nameSuffix", true, &config.name_suffix)]
     {
         if let Some(text) = kustomization.text(field) {
             let specs = specs.clone();
-            list.push(Box::new(Affix { text: text.clone(), is_suffix, specs }));
+            let kind = if is_suffix { "SuffixTransformer" } else { "PrefixTransformer" };
+            list.push((kind, Box::new(Affix { text: text.clone(), is_suffix, specs })));
         }
     }
     for item in kustomization.items("labels") {
@@ -104,39 +127,38 @@ fn list(
             conflict(item, &error)
         })?;
         let pairs = item.get("pairs").and_then(Node::as_map).cloned().unwrap_or_default();
-        list.push(Box::new(Labels { pairs, specs }));
+        list.push(("LabelTransformer", Box::new(Labels { pairs, specs })));
     }
-    for (field, specs) in
-        [("commonLabels", &config.common_labels), ("commonAnnotations", &config.common_annotations)]
-    {
-        if let Some(map) = kustomization.map(field) {
-            list.push(Box::new(Labels { pairs: map.clone(), specs: specs.clone() }));
-        }
+    let common = kustomization.map("commonLabels");
+    // kustomize labels once more when there are `labels`, with nothing
+    if common.is_some() || !kustomization.items("labels").is_empty() {
+        let (pairs, specs) = (common.cloned().unwrap_or_default(), config.common_labels.clone());
+        list.push(("LabelTransformer", Box::new(Labels { pairs, specs })));
+    }
+    if let Some(pairs) = kustomization.map("commonAnnotations").cloned() {
+        let specs = config.common_annotations.clone();
+        list.push(("AnnotationsTransformer", Box::new(Labels { pairs, specs })));
     }
     for item in kustomization.items("patchesJson6902") {
-        list.push(Box::new(patches.json6902(item).map_err(|fault| *fault)?));
+        let patch = patches.json6902(item).map_err(|fault| *fault)?;
+        list.push(("PatchJson6902Transformer", Box::new(patch)));
     }
-    for item in kustomization.items("replicas") {
-        let name = item.get("name").cloned().unwrap_or_else(|| "".into());
-        let count = item.get("count").cloned().unwrap_or_else(|| 0.into());
-        list.push(Box::new(Replicas { name, count, specs: config.replicas.clone() }));
-    }
-    list.extend(kustomization.images().map(|item| image(item, config)));
+    let items = kustomization.items("replicas").iter();
+    list.extend(items.map(|it| ("ReplicaCountTransformer", replicas(it, &config.replicas))));
+    let images = kustomization.images();
+    list.extend(images.map(|item| ("ImageTagTransformer", image(item, &config.images))));
     let mut reader = Reader::lenient();
-    let mut load = |reader: &mut Reader, path: &Node| match builder.document(loader, path) {
-        Ok(node) => Some(node),
-        Err(faults) => {
-            reader.faults.extend(faults);
-            None
-        }
-    };
     let items = kustomization.items("replacements");
-    let replacements = replacements::read_all(&mut reader, items, &mut load);
-    list.push(Box::new(reader.finish(Some(replacements))?));
+    let replacements = replacements(builder, loader, &mut reader, items);
+    let replacements = reader.finish(Some(replacements))?;
+    if !items.is_empty() {
+        list.push(("ReplacementTransformer", Box::new(replacements)));
+    }
     Ok(list)
 }
 
-fn image(item: &Node, config: &Config) -> Box<dyn Transformer> {
+/// The transformer of an item of `images`.
+pub(super) fn image(item: &Node, specs: &[FieldSpec]) -> Box<dyn Transformer> {
     let text = |key: &str| item.str_at(&[key]).filter(|text| !text.is_empty()).map(str::to_owned);
     Box::new(Image {
         name: item.get("name").cloned().unwrap_or_else(|| "".into()),
@@ -145,14 +167,51 @@ fn image(item: &Node, config: &Config) -> Box<dyn Transformer> {
         digest: text("digest"),
         tag_suffix: text("tagSuffix"),
         span: item.span,
-        specs: config.images.clone(),
+        specs: specs.to_vec(),
     })
+}
+
+/// The transformer of an item of `replicas`.
+pub(super) fn replicas(item: &Node, specs: &[FieldSpec]) -> Box<dyn Transformer> {
+    let name = item.get("name").cloned().unwrap_or_else(|| "".into());
+    let count = item.get("count").cloned().unwrap_or_else(|| 0.into());
+    Box::new(Replicas { name, count, specs: specs.to_vec() })
+}
+
+/// The transformer of `replacements`, some of which may be in files.
+pub(super) fn replacements(
+    builder: &Builder<'_>,
+    loader: &Loader,
+    reader: &mut Reader,
+    items: &[Node],
+) -> Vec<Replacement> {
+    let mut load = |reader: &mut Reader, path: &Node| document(builder, loader, reader, path);
+    replacements::read_all(reader, items, &mut load)
+}
+
+/// The document of a file.
+pub(super) fn document(
+    builder: &Builder<'_>,
+    loader: &Loader,
+    reader: &mut Reader,
+    path: &Node,
+) -> Option<Node> {
+    match builder.document(loader, path) {
+        Ok(node) => Some(node),
+        Err(faults) => {
+            reader.faults.extend(faults);
+            None
+        }
+    }
 }
 
 fn conflict(at: &Node, error: &FieldError) -> Diagnostics {
     let code = "wharf::render::kustomize_config";
     Diagnostic::error(code, error.to_string()).at(at.span, "asked for here").into()
 }
+
+/// The labels of templates of volume claims.
+const CLAIMS: &str = "spec/volumeClaimTemplates[]/metadata/labels";
 
 /// The maps that an entry of `labels` goes into.
 fn label_specs(item: &Node, config: &Config) -> Result<Vec<FieldSpec>, FieldError> {
@@ -168,6 +227,13 @@ fn label_specs(item: &Node, config: &Config) -> Result<Vec<FieldSpec>, FieldErro
             merge(&mut specs, &config.template_labels)?;
         }
         merge(&mut specs, &[FieldSpec::row("", "", "metadata/labels", true)])?;
+    }
+    // newer than kustomize 5.8, where templates of claims go with templates of pods
+    let claims = FieldSpec::row("apps", "StatefulSet", CLAIMS, true);
+    match item.get("includeVolumeClaimTemplates").and_then(Node::as_bool) {
+        Some(true) => merge(&mut specs, &[claims])?,
+        Some(false) if !flag("includeSelectors") => specs.retain(|spec| *spec != claims),
+        _ => {}
     }
     Ok(specs)
 }
