@@ -18,6 +18,7 @@ import zlib
 
 sys.dont_write_bytecode = True
 from additions import DEFAULTS, ENUMS  # noqa: E402
+from enumerations import meanings  # noqa: E402
 
 PACKAGE = "kubernetes-validate==1.37.0"
 SHA256 = "85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9"
@@ -170,12 +171,15 @@ def schemas(releases):
 
 def descriptions(release):
     """Texts of one release in a table, then for each definition its own and its properties'."""
-    texts, out = Table(), varint(len(release))
+    texts, out, possible = Table(), varint(len(release)), meanings()
     texts[""]
     for name, schema in sorted(release.items()):
         properties = sorted(schema.get("properties", {}).items())
         out += text(name) + texts[schema.get("description", "")] + varint(len(properties))
-        out += b"".join(texts[value.get("description", "")] for _, value in properties)
+        short = name.rsplit(".", 1)[1]
+        for key, value in properties:
+            said = value.get("description", "")
+            out += texts[said + possible.get(f"{short}.{key}", "") if said else ""]
     return text(DESCRIBED) + texts.encode() + out
 
 

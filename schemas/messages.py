@@ -48,9 +48,10 @@ TAGGED = re.compile(r"^\s+(?:\w+\s+)?([\w.*\[\]]+)\s+`([^`]*)`", re.M)
 FILE = pathlib.Path(__file__).resolve().parent / "messages.bin"
 
 
-def modules():
+def modules(wanted):
+    """The folders of Go modules, by their names with versions."""
     with tempfile.TemporaryDirectory() as folder:
-        command = ["go", "mod", "download", "-json", *MODULES]
+        command = ["go", "mod", "download", "-json", *wanted]
         text = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder).stdout
     decoder, at, found = json.JSONDecoder(), 0, {}
     while at < len(text.rstrip()):
@@ -92,7 +93,7 @@ def openapi(name):
 
 
 def table():
-    lines, folders = [], modules()
+    lines, folders = [], modules(MODULES)
     for module, path, version in PACKAGES:
         folder = folders[module] / path
         proto = (folder / "generated.proto").read_text()

@@ -8,6 +8,7 @@
 mod agent;
 mod api;
 mod deploy;
+mod distribution;
 mod examples;
 mod faults;
 mod helm_corpus;

@@ -1,4 +1,4 @@
-//! The client against registries: our own, Debian's, and one that misbehaves.
+//! The client against registries: our own, and one that misbehaves.
 
 use bytes::Bytes;
 use std::io::{Read, Write};

@@ -489,12 +489,12 @@ fn rules_of(out: &mut String, rules: &Rules) {
     if let Some(format) = &rules.format {
         field("format", &text(format));
     }
-    let values: Vec<String> = rules
-        .enumeration
-        .iter()
-        .filter(|value| value.as_str() != Some(""))
-        .map(json::to_string)
-        .collect();
+    let mut values: Vec<String> = rules.enumeration.iter().map(json::to_string).collect();
+    if values.first().is_some_and(|value| value == "\"\"") {
+        // a built-in kind's: the empty text stands for an absent field, and a server sorts the rest
+        values.remove(0);
+        values.sort();
+    }
     if !values.is_empty() {
         field("enum", &format!("[{}]", values.join(",")));
     }

@@ -3,9 +3,9 @@
 //! Errors are values that `&&` and `||` can swallow, as the language has it: what the other side
 //! decides alone is decided. Every step costs one of a budget, so no rule can run for long.
 
-use super::library;
 use super::syntax::{Expr, Operator};
 use super::value::Value;
+use super::{check, library};
 use std::cell::Cell;
 
 /// Why an expression has no value: a sentence.
@@ -133,9 +133,7 @@ where
         if let Some((_, value)) = self.names.iter().rev().find(|(known, _)| *known == name) {
             return Ok(value.clone());
         }
-        let types =
-            ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type"];
-        let found = types.into_iter().find(|known| *known == name);
+        let found = check::TYPES.into_iter().find(|known| *known == name);
         found.map(Value::Type).ok_or_else(|| format!("undeclared reference to '{name}'"))
     }
 

@@ -44,31 +44,28 @@ fn contains<'a>(container: &Value<'a>, item: &Value<'a>) -> Outcome<'a> {
     }
 }
 
+/// Calculates with whole numbers of one type, whose range the result must not leave.
+macro_rules! checked {
+    ($operator:expr, $a:expr, $b:expr) => {
+        match $operator {
+            Operator::Add => $a.checked_add($b).ok_or_else(overflow),
+            Operator::Subtract => $a.checked_sub($b).ok_or_else(overflow),
+            Operator::Multiply => $a.checked_mul($b).ok_or_else(overflow),
+            _ if $b == 0 => Err("division by zero".into()),
+            Operator::Divide => $a.checked_div($b).ok_or_else(overflow),
+            _ => $a.checked_rem($b).ok_or_else(overflow),
+        }
+    };
+}
+
+fn overflow() -> Failure {
+    "integer overflow".into()
+}
+
 fn arithmetic<'a>(operator: Operator, left: &Value<'a>, right: &Value<'a>) -> Outcome<'a> {
-    let overflow = || Failure::from("integer overflow");
     Ok(match (operator, left, right) {
-        (_, Value::Int(a), Value::Int(b)) => {
-            let result = match operator {
-                Operator::Add => a.checked_add(*b),
-                Operator::Subtract => a.checked_sub(*b),
-                Operator::Multiply => a.checked_mul(*b),
-                _ if *b == 0 => return Err("division by zero".into()),
-                Operator::Divide => a.checked_div(*b),
-                _ => a.checked_rem(*b),
-            };
-            Value::Int(result.ok_or_else(overflow)?)
-        }
-        (_, Value::Uint(a), Value::Uint(b)) => {
-            let result = match operator {
-                Operator::Add => a.checked_add(*b),
-                Operator::Subtract => a.checked_sub(*b),
-                Operator::Multiply => a.checked_mul(*b),
-                _ if *b == 0 => return Err("division by zero".into()),
-                Operator::Divide => a.checked_div(*b),
-                _ => a.checked_rem(*b),
-            };
-            Value::Uint(result.ok_or_else(overflow)?)
-        }
+        (_, Value::Int(a), Value::Int(b)) => Value::Int(checked!(operator, a, *b)?),
+        (_, Value::Uint(a), Value::Uint(b)) => Value::Uint(checked!(operator, a, *b)?),
         (Operator::Add, Value::Text(a), Value::Text(b)) => Value::Text(format!("{a}{b}").into()),
         (Operator::Add, Value::Bytes(a), Value::Bytes(b)) => {
             Value::Bytes([a.as_slice(), b].concat())

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! text ── syntax ──> expression ── eval (library, text) ──> true, false, or why there is no answer
+//!                        └─ check ──> what is wrong whatever the object is
 //! ```
 //!
 //! The language is that of cel-spec with the functions of Kubernetes' `k8s.io/apiserver/pkg/cel`.
-//! There is no type checker: a rule that mistakes a type fails when it is evaluated. The cost of a
-//! rule is not estimated but counted, and limited.
+//! Types are checked as far as the schema tells them; where a rule mistakes another it fails when
+//! it is evaluated. The cost of a rule is not estimated but counted, and limited.
 
+mod check;
 mod eval;
 mod library;
 mod syntax;
@@ -67,10 +69,22 @@ impl Rule {
     }
 }
 
-/// What is wrong with an entry of `x-kubernetes-validations`: a sentence, or nothing.
+/// What is wrong with an entry of `x-kubernetes-validations` of a schema: the field of the entry,
+/// and a sentence. `top` is true for the schema of whole objects.
 #[must_use]
-pub fn fault(entry: &Node) -> Option<String> {
-    Rule::compile(entry).err()
+pub fn fault(entry: &Node, schema: &Node, top: bool) -> Option<(&'static str, String)> {
+    let text = |key: &str| entry.str_at(&[key]).map(str::trim).unwrap_or_default();
+    let rule = syntax::parse(text("rule")).and_then(|expr| check::rule(&expr, schema, top));
+    if let Err(why) = rule {
+        return Some(("rule", format!("compilation failed: {why}")));
+    }
+    let message = text("messageExpression");
+    if message.is_empty() {
+        return None;
+    }
+    let checked = syntax::parse(message).and_then(|expr| check::message(&expr, schema, top));
+    let why = checked.err()?;
+    Some(("messageExpression", format!("messageExpression compilation failed: {why}")))
 }
 
 /// True when an expression speaks of `oldSelf`.

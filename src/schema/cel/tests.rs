@@ -1,6 +1,7 @@
 //! What rules of Kubernetes' documentation and of well-known definitions give.
 
 use super::eval::evaluate;
+use super::fault;
 use super::syntax::parse;
 use super::value::Value;
 use crate::yaml::Node;
@@ -77,6 +78,68 @@ fn mistakes_are_told() {
     ] {
         assert_eq!(check(rule), Err(why.into()), "{rule}");
     }
+}
+
+#[test]
+fn mistakes_are_told_before_there_is_an_object() {
+    let schema = Node::from(json!({"type": "object", "properties": {
+        "replicas": {"type": "integer"},
+        "share": {"type": "number"},
+        "name": {"type": "string"},
+        "port": {"x-kubernetes-int-or-string": true},
+        "ready-at": {"type": "string", "format": "date-time"},
+        "tags": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "any": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+        "parts": {"type": "array", "items": {"type": "object",
+            "properties": {"size": {"type": "integer"}, "label": {"type": "string"}}}},
+    }}));
+    let rule = |rule: &str| fault(&Node::from(json!({"rule": rule})), &schema, true);
+    for sound in [
+        "self.replicas > 1 && self.share < 2",
+        "self.port == 80 || self.port == 'http'",
+        "self.metadata.name.startsWith(self.name) && self.kind == 'A'",
+        "self.tags.a == 1 && self.tags['b'] == 2 && self.any.what.ever",
+        "self.parts.all(p, p.size > 1 && size(p.label) > 1)",
+        "self.parts.filter(p, p.size > 1).map(p, p.label)[0] == 'a'",
+        "self.parts.exists(i, p, i > 0 && p.size == 1)",
+        "has(self.parts) ? self.parts[0].size == 1 : true",
+        "self.ready__dash__at > timestamp('2024-01-01T00:00:00Z')",
+        "self.tags.all(k, self.tags[k] > 1) && type(self.name) == string",
+        "cel.bind(n, self.replicas, n + 1 > oldSelf.replicas)",
+        "self.?name.orValue('a') == 'a' && optional.of(1).hasValue()",
+        "quantity('1Gi').isGreaterThan(quantity(self.name))",
+        "oldSelf == self || null == self.name",
+    ] {
+        assert_eq!(rule(sound), None, "{sound}");
+    }
+    for (rotten, why) in [
+        ("self.replicsa > 1", "undefined field 'replicsa'"),
+        ("has(self.b) || true", "undefined field 'b'"),
+        ("self.parts.all(p, p.length > 1)", "undefined field 'length'"),
+        ("self.name.first == 'a'", "type 'string' does not support field selection"),
+        ("slef.name == 'a'", "undeclared reference to 'slef'"),
+        (
+            "self.replicas == '1'",
+            "found no matching overload for '_==_' applied to '(int, string)'",
+        ),
+        (
+            "self.share == self.replicas",
+            "found no matching overload for '_==_' applied to '(double, int)'",
+        ),
+        (
+            "self.tags.a + 'b' == 'c'",
+            "found no matching overload for '_+_' applied to '(int, string)'",
+        ),
+        ("self.name && true", "found no matching overload for '_&&_' applied to '(string, bool)'"),
+        ("self.replicas + 1", "cel expression must evaluate to a bool"),
+        ("self.parts.map(p, p.size)", "cel expression must evaluate to a bool"),
+    ] {
+        let expected = ("rule", format!("compilation failed: {why}"));
+        assert_eq!(rule(rotten), Some(expected), "{rotten}");
+    }
+    let told = Node::from(json!({"rule": "true", "messageExpression": "self.replicas"}));
+    let why = "messageExpression compilation failed: messageExpression must evaluate to a string";
+    assert_eq!(fault(&told, &schema, true), Some(("messageExpression", why.to_owned())));
 }
 
 #[test]

@@ -26,9 +26,7 @@ pub(crate) async fn create(
     warnings: &mut Vec<String>,
 ) -> Result<Reply, Status> {
     let options = write_options(&request.query, "Create", false)?;
-    let bytes = body::read(&request.headers, body).await?;
-    let parsed = body::parse(request.kind(), &request.headers, &bytes)?;
-    let object = decode(request, parsed, &options, warnings)?;
+    let object = read(request, body, &options, warnings).await?;
     let manager = request.manager(&options.manager);
     let stored = store(request, object, &options, |request, object| {
         request.api.own(request.kind(), None, object, &manager, "")
@@ -36,6 +34,18 @@ pub(crate) async fn create(
     .await?;
     warnings.extend(request.unused(&stored.object));
     request.answer(StatusCode::CREATED, &stored.object)
+}
+
+/// Reads a body: an object of the request's kind.
+pub(super) async fn read(
+    request: &Request,
+    body: Incoming,
+    options: &WriteOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Node, Status> {
+    let bytes = body::read(&request.headers, body).await?;
+    let parsed = body::parse(request.kind(), &request.headers, &bytes)?;
+    decode(request, parsed, options, warnings)
 }
 
 /// Decodes a body into an object of the request's kind.

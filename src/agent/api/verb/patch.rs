@@ -1,6 +1,7 @@
 //! PATCH: JSON patch, merge patch, strategic merge patch, server-side apply.
 
 use super::Request;
+use super::update::named;
 use super::{create, update};
 use crate::agent::api::body;
 use crate::agent::api::custom;
@@ -169,24 +170,6 @@ fn unfit(patch: &str, why: &str) -> Status {
 
 fn shown(document: &Node) -> String {
     json::to_string(document)
-}
-
-fn named(request: &Request, node: &Node) -> Result<(), Status> {
-    let said = node.str_at(&["metadata", "name"]).unwrap_or_default();
-    if said == request.name() {
-        return Ok(());
-    }
-    Err(Status::bad_request(if said.is_empty() {
-        format!(
-            "the name of the object ({} based on URL) was undeterminable: name must be provided",
-            request.name()
-        )
-    } else {
-        format!(
-            "the name of the object ({said}) does not match the name on the URL ({})",
-            request.name()
-        )
-    }))
 }
 
 /// A version that the patch names is a precondition.

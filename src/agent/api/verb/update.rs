@@ -4,7 +4,6 @@ use super::create;
 use super::{EPHEMERAL, Request};
 use crate::agent::api::admission::{meta, pod};
 use crate::agent::api::auth;
-use crate::agent::api::body;
 use crate::agent::api::custom;
 use crate::agent::api::fault::Faults;
 use crate::agent::api::kind::Kind;
@@ -24,23 +23,9 @@ pub(crate) async fn put(
     warnings: &mut Vec<String>,
 ) -> Result<Reply, Status> {
     let options = write_options(&request.query, "Update", false)?;
-    let bytes = body::read(&request.headers, body).await?;
-    let parsed = body::parse(request.kind(), &request.headers, &bytes)?;
-    let mut object = create::decode(request, parsed, &options, warnings)?;
+    let mut object = create::read(request, body, &options, warnings).await?;
     let kind = request.kind();
-    let said = object.str_at(&["metadata", "name"]).unwrap_or_default();
-    if said.is_empty() {
-        return Err(Status::bad_request(format!(
-            "the name of the object ({} based on URL) was undeterminable: name must be provided",
-            request.name()
-        )));
-    }
-    if said != request.name() {
-        return Err(Status::bad_request(format!(
-            "the name of the object ({said}) does not match the name on the URL ({})",
-            request.name()
-        )));
-    }
+    named(request, &object)?;
     let key = kind.key(request.namespace(), request.name());
     let manager = request.manager(&options.manager);
     let part = request.target.subresource.as_str();
@@ -98,6 +83,25 @@ fn is_version(object: &Node, current: &Stored) -> bool {
     said.parse() == Ok(current.revision)
 }
 
+/// Refuses an object of another name than the path has.
+pub(super) fn named(request: &Request, node: &Node) -> Result<(), Status> {
+    let said = node.str_at(&["metadata", "name"]).unwrap_or_default();
+    if said == request.name() {
+        return Ok(());
+    }
+    Err(Status::bad_request(if said.is_empty() {
+        format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            request.name()
+        )
+    } else {
+        format!(
+            "the name of the object ({said}) does not match the name on the URL ({})",
+            request.name()
+        )
+    }))
+}
+
 /// PUT of a namespace's finalizers.
 pub(crate) async fn finalize(
     request: &Request,
@@ -105,9 +109,7 @@ pub(crate) async fn finalize(
     warnings: &mut Vec<String>,
 ) -> Result<Reply, Status> {
     let options = write_options(&request.query, "Update", false)?;
-    let bytes = body::read(&request.headers, body).await?;
-    let parsed = body::parse(request.kind(), &request.headers, &bytes)?;
-    let object = create::decode(request, parsed, &options, warnings)?;
+    let object = create::read(request, body, &options, warnings).await?;
     let kind = request.kind();
     let key = kind.key("", request.name());
     let finalizers = object.items_at(&["spec", "finalizers"]).to_vec();

@@ -88,9 +88,9 @@ fn level(schema: &Node, path: &str, place: &str, depth: usize, faults: &mut Faul
         let text = rule.str_at(&["rule"]).unwrap_or_default();
         if text.trim().is_empty() {
             faults.required(format!("{path}.rule"), "rule is not specified");
-        } else if let Some(why) = rule_fault(rule) {
-            let why = format!("compilation failed: {why}");
-            faults.invalid(format!("{path}.rule"), text, why);
+        } else if let Some((field, why)) = rule_fault(rule, schema, depth == 0) {
+            let shown = rule.str_at(&[field]).unwrap_or_default();
+            faults.invalid(format!("{path}.{field}"), shown, why);
         }
     }
     combined(schema, schema, path, depth, faults);
