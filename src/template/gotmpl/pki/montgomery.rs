@@ -185,7 +185,8 @@ struct Rows {
 
 impl Rows {
     /// Adds the products with limbs to as many limbs of a sum, and tells what goes beyond them.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "else there is one for all lengths, which is slower")]
+    #[inline(always)]
     fn add(mut self, sum: &mut [u64], limbs: &[u64]) -> u128 {
         let (sums, sum_rest) = sum[..limbs.len()].as_chunks_mut::<4>();
         let (fours, limb_rest) = limbs.as_chunks::<4>();
@@ -249,12 +250,11 @@ fn shifted<const N: usize>(mut number: Limbs<N>, bits: u32) -> Limbs<N> {
 
 /// Takes `right` off, as if there were another limb to borrow from.
 fn subtract<const N: usize>(left: &mut Limbs<N>, right: &Limbs<N>) {
-    let mut borrow = false;
+    let mut carry = 1;
     for (left, right) in left.iter_mut().zip(right) {
-        let (first, one) = left.overflowing_sub(*right);
-        let (second, two) = first.overflowing_sub(u64::from(borrow));
-        *left = second;
-        borrow = one || two;
+        let wide = u128::from(*left) + u128::from(!*right) + carry;
+        *left = low(wide);
+        carry = wide >> 64;
     }
 }
 

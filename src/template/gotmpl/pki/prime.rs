@@ -182,11 +182,12 @@ impl<'a, const N: usize> Search<'a, N> {
     }
 }
 
-/// Rounds of Miller and Rabin after which less than one in 2^100 random numbers passes wrongly.
+/// Rounds of Miller and Rabin after which less than one in 2^100 random numbers passes wrongly
+/// (FIPS 186-5, table B.1; the fewer, the larger the numbers), and one more.
 const fn rounds(bits: usize) -> usize {
     match bits {
-        1345.. => 4,
-        476.. => 5,
+        2048.. => 3,
+        1024.. => 5,
         _ => 27,
     }
 }

@@ -8,17 +8,36 @@ use super::montgomery::{Limbs, high, inverse, low};
 
 /// The odd primes below a bound.
 pub(super) fn odd_primes(bound: usize) -> Vec<u32> {
-    // the flag at an index is that of the odd number 2 * index + 1
-    let mut composite = vec![false; bound / 2];
+    /// So many flags stay in the nearest cache.
+    const PART: usize = 1 << 15;
     let mut primes = Vec::with_capacity(bound / 8);
-    for index in 1..composite.len() {
-        if composite[index] {
-            continue;
+    // a prime whose multiples are struck out, and the index of the next one
+    let mut striking: Vec<(usize, usize)> = Vec::new();
+    let mut composite = [false; PART];
+    for begin in (0..bound / 2).step_by(PART) {
+        composite.fill(false);
+        // the flag at an index is that of the odd number 2 * index + 1
+        let end = (begin + PART).min(bound / 2);
+        for (prime, next) in &mut striking {
+            while *next < end {
+                composite[*next - begin] = true;
+                *next += *prime;
+            }
         }
-        let prime = 2 * index + 1;
-        primes.push(u32::try_from(prime).expect("the bound is small"));
-        for multiple in (prime * prime / 2..composite.len()).step_by(prime) {
-            composite[multiple] = true;
+        for index in begin.max(1)..end {
+            if composite[index - begin] {
+                continue;
+            }
+            let prime = 2 * index + 1;
+            primes.push(u32::try_from(prime).expect("the bound is small"));
+            let mut next = prime * prime / 2;
+            if next < bound / 2 {
+                while next < end {
+                    composite[next - begin] = true;
+                    next += prime;
+                }
+                striking.push((prime, next));
+            }
         }
     }
     primes
@@ -63,45 +82,70 @@ pub(super) fn survivors<const N: usize>(
 
 /// Tells for each prime the rest of minus the number.
 fn negatives<const N: usize>(number: &Limbs<N>, primes: &[u32], mut each: impl FnMut(u64, u64)) {
-    const { assert!(N.is_power_of_two(), "a power is made by squaring") };
-    let mut from = 0;
-    while from < primes.len() {
-        let mut divisor = u64::from(primes[from]);
-        let mut to = from + 1;
-        while let Some(more) =
-            primes.get(to).and_then(|prime| divisor.checked_mul(u64::from(*prime)))
-        {
-            divisor = more;
-            to += 1;
+    let mut groups = Groups(primes);
+    loop {
+        // divisions by different products go on side by side
+        let four: [_; 4] = std::array::from_fn(|_| groups.next().unwrap_or((1, &[])));
+        let rests = negative(number, four.map(|(product, _)| product));
+        for ((_, primes), rest) in four.iter().zip(rests) {
+            for prime in *primes {
+                each(u64::from(*prime), rest % u64::from(*prime));
+            }
         }
-        let rest = negative(number, divisor);
-        for prime in &primes[from..to] {
-            each(u64::from(*prime), rest % u64::from(*prime));
+        if four[3].1.is_empty() {
+            return;
         }
-        from = to;
     }
 }
 
-/// The rest of minus a number by an odd one of 64 bits.
-fn negative<const N: usize>(number: &Limbs<N>, divisor: u64) -> u64 {
-    let inverse = inverse(divisor);
-    // left * right / 2^64, for two numbers that are no larger than the divisor
-    let multiply = |left: u64, right: u64| {
-        let product = u128::from(left) * u128::from(right);
-        let multiple = u128::from(low(product).wrapping_mul(inverse)) * u128::from(divisor);
-        let (rest, borrow) = high(product).overflowing_sub(high(multiple));
-        if borrow { rest.wrapping_add(divisor) } else { rest }
-    };
+/// Primes of which as many are taken at once as their product fits 64 bits.
+struct Groups<'a>(&'a [u32]);
+
+impl<'a> Iterator for Groups<'a> {
+    type Item = (u64, &'a [u32]);
+
+    fn next(&mut self) -> Option<(u64, &'a [u32])> {
+        let mut product = u64::from(*self.0.first()?);
+        let mut count = 1;
+        while let Some(more) =
+            self.0.get(count).and_then(|prime| product.checked_mul(u64::from(*prime)))
+        {
+            product = more;
+            count += 1;
+        }
+        let (group, rest) = self.0.split_at(count);
+        self.0 = rest;
+        Some((product, group))
+    }
+}
+
+/// The rests of minus a number by odd ones of 64 bits.
+fn negative<const N: usize>(number: &Limbs<N>, divisors: [u64; 4]) -> [u64; 4] {
+    const { assert!(N.is_power_of_two(), "a power is made by squaring") };
+    let inverses = divisors.map(inverse);
     // minus the number, divided by 2^(64 N)
-    let rest = number.iter().fold(0, |carry, limb| {
-        let (limb, borrow) = limb.overflowing_sub(carry);
-        let multiple = u128::from(limb.wrapping_mul(inverse)) * u128::from(divisor);
-        high(multiple) + u64::from(borrow)
-    });
-    // 2^128, 2^192, 2^320, … until 2^(64 (N + 1))
-    let square = low(u128::MAX % u128::from(divisor)) + 1;
-    let power = (0..N.ilog2()).fold(square, |power, _| multiply(power, power));
-    multiply(rest, power)
+    let mut rests = [0; 4];
+    for limb in number {
+        for ((rest, divisor), inverse) in rests.iter_mut().zip(divisors).zip(inverses) {
+            let (limb, borrow) = limb.overflowing_sub(*rest);
+            let multiple = u128::from(limb.wrapping_mul(inverse)) * u128::from(divisor);
+            *rest = high(multiple) + u64::from(borrow);
+        }
+    }
+    for ((rest, divisor), inverse) in rests.iter_mut().zip(divisors).zip(inverses) {
+        // left * right / 2^64, for two numbers that are no larger than the divisor
+        let multiply = |left: u64, right: u64| {
+            let product = u128::from(left) * u128::from(right);
+            let multiple = u128::from(low(product).wrapping_mul(inverse)) * u128::from(divisor);
+            let (rest, borrow) = high(product).overflowing_sub(high(multiple));
+            if borrow { rest.wrapping_add(divisor) } else { rest }
+        };
+        // 2^128, 2^192, 2^320, … until 2^(64 (N + 1))
+        let square = low(u128::MAX % u128::from(divisor)) + 1;
+        let power = (0..N.ilog2()).fold(square, |power, _| multiply(power, power));
+        *rest = multiply(*rest, power);
+    }
+    rests
 }
 
 /// A power modulo a small number.
