@@ -4,8 +4,9 @@ use crate::base::source::FileId;
 use crate::base::source::Span;
 use crate::object::order;
 use crate::package::chart::decode::{Fields, Mismatch};
-use crate::template::gotmpl::Text;
 use crate::yaml::{self, Dialect, Node};
+use bytes::Bytes;
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 const HOOK: &str = "helm.sh/hook";
@@ -26,6 +27,9 @@ const EVENTS: &[&str] = &[
     "test",
 ];
 
+/// So many bytes are worth more than one thread.
+const LARGE: usize = 256 * 1024;
+
 /// One document of a rendered file.
 #[derive(Clone, Debug)]
 pub struct Manifest {
@@ -33,7 +37,7 @@ pub struct Manifest {
     pub path: String,
     /// The document, as it was rendered.
     pub text: String,
-    /// The document, as it was read.
+    /// The document, as it was read; null where only its text is wanted.
     pub root: Node,
     /// Where its text begins in the rendered file.
     pub offset: usize,
@@ -76,28 +80,26 @@ pub(super) struct Unreadable {
 #[derive(Debug)]
 pub(super) struct Rendering {
     pub(super) name: String,
-    pub(super) text: Text,
+    pub(super) text: Bytes,
     /// The file in the table of sources, where spans are wanted.
     pub(super) file: FileId,
 }
 
 /// Cuts files into documents and sorts them: manifests, then hooks.
 pub(super) fn sorted(files: &[Rendering]) -> Result<Vec<Manifest>, Unreadable> {
+    let size: usize = files.iter().map(|file| file.text.len()).sum();
+    let read: Vec<_> = if size < LARGE {
+        files.iter().map(Rendering::manifests).collect()
+    } else {
+        files.par_iter().map(Rendering::manifests).collect()
+    };
     let mut manifests = Vec::new();
     let mut hooks = Vec::new();
-    for file in files {
-        let base = file.name.rsplit('/').next().unwrap_or(&file.name);
-        if base.starts_with('_') {
-            continue;
-        }
-        let text = yaml::decode(&file.text).map_err(|error| file.broken(&error, 0))?;
-        for document in documents(&text) {
-            let offset = document.as_ptr() as usize - text.as_ptr() as usize;
-            let manifest = file.manifest(document, offset)?;
-            match manifest {
-                Some(manifest) if manifest.hook.is_some() => hooks.push(manifest),
-                Some(manifest) => manifests.push(manifest),
-                None => {}
+    for file in read {
+        for manifest in file? {
+            match manifest.hook {
+                Some(_) => hooks.push(manifest),
+                None => manifests.push(manifest),
             }
         }
     }
@@ -133,6 +135,20 @@ pub(super) fn documents(text: &str) -> impl Iterator<Item = &str> {
 }
 
 impl Rendering {
+    /// The manifests in the file; those of partials count for nothing.
+    fn manifests(&self) -> Result<Vec<Manifest>, Unreadable> {
+        let base = self.name.rsplit('/').next().unwrap_or(&self.name);
+        if base.starts_with('_') {
+            return Ok(Vec::new());
+        }
+        let text = yaml::decode(&self.text).map_err(|error| self.broken(&error, 0))?;
+        let read = documents(&text).filter_map(|document| {
+            let offset = document.as_ptr() as usize - text.as_ptr() as usize;
+            self.manifest(document, offset).transpose()
+        });
+        read.collect()
+    }
+
     fn broken(&self, error: &yaml::YamlError, offset: usize) -> Unreadable {
         let span = error.diagnostic.labels.first().map_or(Span::NONE, |label| label.span);
         Unreadable {
@@ -165,7 +181,8 @@ impl Rendering {
         Ok(Some(Manifest {
             path: self.name.clone(),
             text: text.to_owned(),
-            root,
+            // a tree takes many times the memory of its text
+            root: if self.file == FileId::NONE { Node::NULL } else { root },
             offset,
             hook,
             kind: head.kind,

@@ -30,6 +30,7 @@ use crate::package::chart::{self, Chart, coalesce, schema};
 use crate::template::gotmpl::value::Entries;
 use crate::template::gotmpl::{self, Map, Options, Set, Value, stack};
 use crate::yaml::{self, Node, Number};
+use bytes::Bytes;
 use manifest::Rendering;
 
 /// What is to be rendered, and for whom.
@@ -55,7 +56,8 @@ pub struct Request<'a> {
     pub skip_schemas: bool,
     /// Chance and time.
     pub chance: &'a Chance,
-    /// Every part of every manifest shall know where it comes from.
+    /// Manifests are wanted as data, every part of which knows where it comes from; else their
+    /// texts are all there is.
     pub traced: bool,
 }
 
@@ -90,7 +92,7 @@ pub struct Crd {
     /// What messages call it.
     pub shown: String,
     /// Its text.
-    pub text: Vec<u8>,
+    pub text: Bytes,
 }
 
 /// A chart that could not be rendered.
@@ -170,7 +172,7 @@ fn run(request: &Request<'_>, sources: &Sources) -> Result<Release, Failed> {
         let name = file.name.lossy().into_owned();
         if name.ends_with("NOTES.txt") {
             if name == notes_of_root {
-                notes = Some(file.text.lossy().into_owned());
+                notes = Some(String::from_utf8_lossy(&file.text).into_owned());
             }
         } else if !file.text.trim_ascii().is_empty() {
             files.push((name, file));
@@ -227,7 +229,7 @@ fn definitions(chart: &Chart, parent: Option<&str>, found: &mut Vec<Crd>) {
             found.push(Crd {
                 path: format!("{path}/{}", file.name),
                 shown: file.shown.to_string(),
-                text: file.bytes.to_vec(),
+                text: file.bytes.clone(),
             });
         }
     }

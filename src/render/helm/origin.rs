@@ -120,7 +120,7 @@ impl<'a, 'c> Origins<'a, 'c> {
 
     /// Adds a rendered file with its way back.
     pub(super) fn add(&self, name: &str, rendered: &Rendered) -> FileId {
-        let text = rendered.text.lossy();
+        let text = String::from_utf8_lossy(&rendered.text);
         let parts: Vec<_> = rendered.trace.stretches().collect();
         let mut segments = Vec::with_capacity(parts.len());
         for (index, part) in parts.iter().enumerate() {

@@ -18,7 +18,12 @@ pub struct Choice {
 /// Everything that is printed.
 #[must_use]
 pub fn all(release: &Release, choice: Choice) -> Vec<u8> {
-    let mut out = Vec::new();
+    // with the lines around each document
+    let around = |path: &str, length: usize| path.len() + length + 32;
+    let crds = release.crds.iter().filter(|_| choice.crds);
+    let size = crds.map(|crd| around(&crd.path, crd.text.len())).sum::<usize>()
+        + release.manifests.iter().map(|one| around(&one.path, one.text.len())).sum::<usize>();
+    let mut out = Vec::with_capacity(size);
     if choice.crds {
         for crd in &release.crds {
             document(&crd.path, &crd.text, &mut out);
@@ -27,7 +32,7 @@ pub fn all(release: &Release, choice: Choice) -> Vec<u8> {
     for manifest in release.manifests.iter().filter(|manifest| manifest.hook.is_none()) {
         document(&manifest.path, manifest.text.as_bytes(), &mut out);
     }
-    let mut out = trimmed(&out).to_vec();
+    out.truncate(trimmed_end(&out));
     out.push(b'\n');
     for hook in hooks(release, choice) {
         document(&hook.path, hook.text.as_bytes(), &mut out);
@@ -105,10 +110,10 @@ fn matches(pattern: &str, path: &str) -> bool {
     Pattern::parse(pattern).is_some_and(|pattern| pattern.matches(path))
 }
 
-/// Without white space at the ends.
-fn trimmed(bytes: &[u8]) -> &[u8] {
+/// Where the white space at the end begins.
+fn trimmed_end(bytes: &[u8]) -> usize {
     match std::str::from_utf8(bytes) {
-        Ok(text) => text.trim().as_bytes(),
-        Err(_) => bytes.trim_ascii(),
+        Ok(text) => text.trim_end().len(),
+        Err(_) => bytes.trim_ascii_end().len(),
     }
 }

@@ -93,7 +93,7 @@ impl dyn Templates + '_ {
     /// # Errors
     /// When there is no fuel left, or no chart could need a text of that size.
     pub fn pay_text(&mut self, bytes: usize) -> Result<(), Failure> {
-        const LARGEST: usize = 256 * 1024 * 1024;
+        const LARGEST: usize = 64 * 1024 * 1024;
         if bytes > LARGEST {
             return Err(format!("a text of {bytes} bytes is larger than {LARGEST}").into());
         }
@@ -105,7 +105,7 @@ impl dyn Templates + '_ {
     /// # Errors
     /// When there is no fuel left, or no chart could need as many.
     pub fn pay_items(&mut self, count: usize) -> Result<(), Failure> {
-        const MOST: usize = 16 * 1024 * 1024;
+        const MOST: usize = 1024 * 1024;
         if count > MOST {
             return Err(format!("{count} items are more than {MOST}").into());
         }

@@ -21,6 +21,7 @@ use super::syntax::ast::Template;
 use super::value::{Entries, Map, Text, Value};
 use super::world::World;
 use super::{fmt, stack};
+use bytes::Bytes;
 pub use reads::Path;
 pub use set::{Set, Source};
 use std::collections::HashMap;
@@ -42,7 +43,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { strict: false, lint: false, fuel: 100_000_000, output: 256 * 1024 * 1024 }
+        Options { strict: false, lint: false, fuel: 100_000_000, output: 64 * 1024 * 1024 }
     }
 }
 
@@ -64,7 +65,7 @@ pub struct Rendered {
     /// Its name.
     pub name: Text,
     /// What it wrote.
-    pub text: Text,
+    pub text: Bytes,
     /// Where it comes from.
     pub trace: Trace,
 }

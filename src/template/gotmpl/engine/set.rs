@@ -1,13 +1,16 @@
 //! The templates of a chart and its subcharts, parsed.
 
-use super::super::error::ParseError;
 use super::super::funcs;
 use super::super::syntax::{Functions, ast::Template, parse};
 use super::super::value::Text;
 use super::{Cause, RenderError, message};
+use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// So many bytes are worth more than one thread.
+const LARGE: usize = 256 * 1024;
 
 /// The text of a template file.
 #[derive(Clone, Debug)]
@@ -42,24 +45,32 @@ impl Set {
     pub fn parse_with(sources: &[Source], functions: Functions) -> Result<Set, RenderError> {
         let mut ordered: Vec<&Source> = sources.iter().collect();
         ordered.sort_by(|a, b| order(&a.name, &b.name));
+        let read = |source: &&Source| parse(&source.name, &source.text, functions);
+        let size: usize = ordered.iter().map(|source| source.text.len()).sum();
+        let parsed: Vec<_> = if size < LARGE {
+            ordered.iter().map(read).collect()
+        } else {
+            ordered.par_iter().map(read).collect()
+        };
         let mut set = Set { templates: HashMap::new(), functions };
-        for source in ordered {
-            set.add(source).map_err(|error| RenderError {
+        for (source, parsed) in ordered.iter().zip(parsed) {
+            // what nests too deep for the stack of another thread may fit this one
+            let templates = parsed.or_else(|_| read(source)).map_err(|error| RenderError {
                 message: message::of_parsing(&source.name, &error),
                 cause: Cause::Parse(error),
             })?;
+            set.add(templates);
         }
         Ok(set)
     }
 
-    fn add(&mut self, source: &Source) -> Result<(), ParseError> {
-        for template in parse(&source.name, &source.text, self.functions)? {
+    fn add(&mut self, templates: Vec<Template>) {
+        for template in templates {
             let known = self.templates.contains_key(&template.name);
             if !known || !template.blank {
                 self.templates.insert(template.name.clone(), Arc::new(template));
             }
         }
-        Ok(())
     }
 
     pub(super) fn functions(&self) -> Functions {

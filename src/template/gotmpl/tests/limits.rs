@@ -21,7 +21,7 @@ fn rendered(template: &str, options: &Options) -> Result<Text, RenderError> {
     let data = Map::any(Entries::new());
     let job = Job { name, data, base_path: "t/templates".into() };
     let rendered = render(&set, &[job], &world(), options)?;
-    Ok(rendered[0].text.clone())
+    Ok(Text::from(&rendered[0].text[..]))
 }
 
 fn check(template: &str, expected: &str) {

@@ -37,7 +37,7 @@ fn difference(case: &Json) -> Option<String> {
     let job = Job { name: "t".into(), data: Map::any(Entries::new()), base_path: "t".into() };
     let answer = Set::parse(&[source])
         .and_then(|set| render(&set, &[job], &world(), &Options::default()))
-        .map(|mut rendered| rendered.swap_remove(0).text);
+        .map(|rendered| Text::from(&rendered[0].text[..]));
     let (wanted, given) = match answer {
         Ok(text) => (field("Out"), text),
         Err(error) => (field("Err"), in_one_line(error.message)),

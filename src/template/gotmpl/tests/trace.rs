@@ -12,7 +12,7 @@ fn origin(template: &str, text: &str) -> (String, bool, Vec<String>) {
     });
     let rendered = render_chart(&[("x.yaml".to_owned(), template.to_owned())], &Node::from(values));
     let rendered = rendered.expect("the template renders").remove(0);
-    let written = rendered.text.lossy().into_owned();
+    let written = String::from_utf8_lossy(&rendered.text).into_owned();
     let at = written.find(text).expect("the text is written");
     let Origin { place, action, reads } = rendered.trace.at(at).expect("something wrote it");
     let reads = reads.iter().map(|path| {

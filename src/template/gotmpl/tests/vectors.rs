@@ -71,7 +71,8 @@ fn difference(row: &Json) -> Option<String> {
         (Err(error), ..) => shown("a text", &format!("error {}", error.message.lossy())),
         (Ok(rendered), _, wanted) => {
             let text = rendered.iter().find(|one| one.name == *"t/templates/x.yaml");
-            let text = text.map(|one| one.text.lossy().into_owned()).unwrap_or_default();
+            let text =
+                text.map(|one| String::from_utf8_lossy(&one.text).into_owned()).unwrap_or_default();
             shown(&format!("error {}", wanted.unwrap_or_default()), &text)
         }
     }
