@@ -191,7 +191,7 @@ fn write_folder(folder: &Path, release: &Release, choice: Choice) -> Result<Vec<
     let mut written = Vec::new();
     let mut begun = HashSet::new();
     let crds = release.crds.iter().filter(|_| choice.crds);
-    let crds = crds.map(|crd| (crd.path.as_str(), crd.text.as_slice()));
+    let crds = crds.map(|crd| (crd.path.as_str(), &crd.text[..]));
     let manifests = release.manifests.iter().filter(|manifest| manifest.hook.is_none());
     let documents = manifests
         .chain(text::hooks(release, choice))
