@@ -5,7 +5,7 @@
 //! metadata.name=a,status.phase!=Failed                     fields
 //! ```
 
-use crate::yaml::{Map, Node};
+use crate::yaml::{Map, Node, Value, json};
 use std::fmt;
 
 /// A condition on labels; the empty one holds for everything.
@@ -128,7 +128,11 @@ impl Requirement {
     /// True when it holds for these labels.
     #[must_use]
     pub fn matches(&self, labels: Option<&Map>) -> bool {
-        let value = labels.and_then(|labels| labels.get(&self.key)).and_then(Node::as_str);
+        // a file may hold what is no text, which is one to whoever compares it
+        let scalar = |node: &Node| !matches!(node.value, Value::List(_) | Value::Map(_));
+        let value = labels.and_then(|labels| labels.get(&self.key)).filter(|node| scalar(node));
+        let other = value.filter(|node| node.as_str().is_none()).map(json::to_string);
+        let value = value.and_then(Node::as_str).or(other.as_deref());
         let has = |value: &str| self.values.iter().any(|known| known == value);
         let integer = |text: &str| text.parse::<i64>().ok();
         let bound = || self.values.first().and_then(|text| integer(text));

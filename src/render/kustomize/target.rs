@@ -97,6 +97,11 @@ impl<'a> Builder<'a> {
                 value.as_str() == Some("false") || value.as_bool() == Some(false)
             })
         });
+        gathered.set.check_ids().map_err(|error| {
+            let code = "wharf::render::kustomize_duplicate";
+            Diagnostic::error(code, error.to_string())
+                .at(kustomization.span(), "transformers of this kustomization gave it twice")
+        })?;
         Ok((gathered.set, kustomization))
     }
 
@@ -426,6 +431,10 @@ fn join(
     let root = &inner.root;
     if gathered.set.is_empty() {
         gathered.set = built.set;
+        gathered.set.check_ids().map_err(|error| {
+            let message = format!("recursed merging from path '{root}': {error}");
+            registered(message, Span::NONE).at(path.span, "named here")
+        })?;
     } else {
         for resource in built.set.into_vec() {
             let span = id_span(&resource);

@@ -168,13 +168,13 @@ impl ResourceSet {
     pub fn append_all(&mut self, other: ResourceSet) -> Result<(), SetError> {
         if self.list.is_empty() && self.scopes_are(&other) {
             *self = other;
-            return self.ids_are_unique();
+            return self.check_ids();
         }
         other.list.into_iter().try_for_each(|resource| self.append(resource))
     }
 
-    /// Resources may have come to one id by patches, which nobody looks at before.
-    fn ids_are_unique(&mut self) -> Result<(), SetError> {
+    /// Looks for resources that transformers gave one id.
+    pub fn check_ids(&mut self) -> Result<(), SetError> {
         let mut seen = HashSet::with_capacity_and_hasher(self.list.len(), FixedState::default());
         let alike: Vec<Id> = self
             .list
