@@ -13,7 +13,8 @@
 //! is found as a regular expression, and may make what is absent.
 
 use super::field_spec::FieldError;
-use crate::yaml::{Node, Value, json};
+use crate::base::source::FileId;
+use crate::yaml::{Dialect, Form, Node, Value, json};
 use regex::Regex;
 
 /// Steps deeper than this are no path that people write.
@@ -115,17 +116,26 @@ pub enum Missing {
     List,
 }
 
+/// What a path leads to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Where the nodes are.
+    pub places: Vec<Place>,
+    /// It leads into the structure of a text as well, where nothing is written.
+    pub is_inside_text: bool,
+}
+
 /// Where all the nodes are that a path leads to.
 ///
 /// # Errors
 /// When a step does not fit what it is taken from.
-pub fn find(root: &mut Node, steps: &[String], missing: Missing) -> Result<Vec<Place>, FieldError> {
+pub fn find(root: &mut Node, steps: &[String], missing: Missing) -> Result<Found, FieldError> {
     if steps.len() > MAX_STEPS {
         return Err(FieldError(format!("a path has at most {MAX_STEPS} steps")));
     }
-    let mut found = Vec::new();
-    Search { missing, place: Vec::new(), found: &mut found }.walk(root, steps)?;
-    Ok(found)
+    let mut search = Search { missing, place: Vec::new(), found: Found::default() };
+    search.walk(root, steps)?;
+    Ok(search.found)
 }
 
 /// The node at a place that [`find`] gave.
@@ -191,16 +201,16 @@ fn items(node: &Node) -> Result<&[Node], FieldError> {
     }
 }
 
-struct Search<'f> {
+struct Search {
     missing: Missing,
     place: Place,
-    found: &'f mut Vec<Place>,
+    found: Found,
 }
 
-impl Search<'_> {
+impl Search {
     fn walk(&mut self, node: &mut Node, steps: &[String]) -> Result<(), FieldError> {
         let Some((step, rest)) = steps.split_first() else {
-            self.found.push(self.place.clone());
+            self.found.places.push(self.place.clone());
             return Ok(());
         };
         // that the last item is meant is known to looking up only
@@ -252,13 +262,27 @@ impl Search<'_> {
         }
         let value = map.get_mut(key).expect("it is there or was made");
         if !rest.is_empty() && !matches!(value.value, Value::Map(_) | Value::List(_)) {
-            // a text with a structure in it is written elsewhere; here it is none
-            let is_null = value.is_null() && self.missing != Missing::Stays;
-            if !is_null {
-                return Err(FieldError::wrong("MappingNode", &value.value));
-            }
+            return self.inside(value, rest);
         }
         self.down(At::Key(key.to_owned()), value, rest)
+    }
+
+    /// Goes on in the structure that a text holds. Kustomize writes into a copy of it here, and so
+    /// nowhere.
+    fn inside(&mut self, node: &Node, rest: &[String]) -> Result<(), FieldError> {
+        let text = if node.form == Form::Nothing { String::new() } else { text(node) };
+        if text.is_empty() {
+            return Err(FieldError("wrong node kind: expected MappingNode but got ".to_owned()));
+        }
+        let parsed = crate::yaml::parse_first(&text, FileId::NONE, Dialect::GoYamlV3);
+        let mut copy = parsed.map_err(|error| FieldError(error.to_string()))?;
+        if copy.is_null() {
+            self.found.is_inside_text |= self.missing != Missing::Stays;
+            return Ok(());
+        }
+        let found = find(&mut copy, rest, self.missing)?;
+        self.found.is_inside_text |= found.is_inside_text || !found.places.is_empty();
+        Ok(())
     }
 
     fn index(&mut self, node: &mut Node, index: usize, rest: &[String]) -> Result<(), FieldError> {
@@ -293,13 +317,16 @@ impl Search<'_> {
         let missing = self.missing;
         let items = self.list(node)?;
         if missing != Missing::Stays && !items.iter().any(fits) {
-            let value = crate::yaml::plain_scalar(wanted);
-            let mut item = Node { value, ..Node::default() };
-            if !field.is_empty() {
-                let mut map = Node::map();
-                map.set(field, item);
-                item = map;
+            if field.is_empty() {
+                // it is about to be written over, and has no type yet
+                items.push(Node::NULL);
+                let mut place = self.place.clone();
+                place.push(At::Index(items.len() - 1));
+                self.found.places.push(place);
+                return Ok(());
             }
+            let mut item = Node::map();
+            item.set(field, crate::yaml::plain_scalar(wanted));
             items.push(item);
         }
         for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| fits(item)) {
@@ -383,8 +410,8 @@ mod tests {
             let mut node = Node::from(json!({"a": [{"n": "x", "v": 0}, {"n": "xy", "v": 0}]}));
             match (find(&mut node, &steps(path), missing), expected) {
                 (Ok(found), Ok(count)) => {
-                    assert_eq!(found.len(), count, "{path}");
-                    for place in found {
+                    assert_eq!(found.places.len(), count, "{path}");
+                    for place in found.places {
                         *at(&mut node, &place).expect("a place") = 9.into();
                     }
                     assert_eq!(node, Node::from(after), "{path}");

@@ -110,8 +110,8 @@ mod tests {
         assert_eq!(
             fault(&replicas("web"), &[]),
             "resource with name web does not match a config with the following GVK \
-             [Deployment.[noVer].[noGrp] ReplicationController.[noVer].[noGrp] \
-             ReplicaSet.[noVer].[noGrp] StatefulSet.[noVer].[noGrp]]"
+             [Deployment.[noVer].[noGrp] StatefulSet.[noVer].[noGrp] \
+             ReplicaSet.[noVer].[noGrp] ReplicationController.[noVer].[noGrp]]"
         );
     }
 }

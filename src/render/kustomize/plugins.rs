@@ -361,6 +361,11 @@ fn patches(
         _ => {
             let mut items = root.items_at(&["paths"]).to_vec();
             items.extend(root.get("patches").filter(|text| text.as_str() != Some("")).cloned());
+            if items.is_empty() {
+                let words = format!("plugin {} fails configuration", config.id(&builder.scopes));
+                let message = format!("{words}: empty file path and empty patch content");
+                return Err(fault(config, message).into());
+            }
             reader.strategic_merge(&Node::new(items, root.span))
         }
     };

@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_table_merged_with_itself_stays() {
-        let mut config = config();
+        let mut config = Config::defaults().as_ref().clone();
         let references: usize = config.name_references.iter().map(|it| it.referrers.len()).sum();
         assert_eq!((config.name_references.len(), references), (16, 166));
         assert_eq!((config.common_labels.len(), config.var_references.len()), (32, 72));

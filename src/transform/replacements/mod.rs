@@ -267,10 +267,10 @@ impl Target {
             let lost = format!("unable to {how} field \"{path}\" in replacement target");
             let found = field_path::find(root, &steps, missing)
                 .map_err(|error| FieldError(format!("{lost}: {error}")))?;
-            if found.is_empty() {
+            if found.places.is_empty() && !found.is_inside_text {
                 return Err(FieldError(lost));
             }
-            for place in found {
+            for place in found.places {
                 let node = field_path::at(root, &place).expect("a place that was found");
                 self.set(node, value, sources)?;
             }
@@ -312,19 +312,12 @@ fn names(select: &Select, id: &Id) -> bool {
 
 /// Writes a value over a node: a scalar keeps its type.
 fn put(node: &mut Node, value: &Given) -> Result<(), FieldError> {
-    let tag = match &node.value {
-        Value::Map(_) | Value::List(_) => {
-            node.clone_from(&value.whole);
-            return Ok(());
-        }
-        Value::String(_) => "!!str",
-        Value::Bool(_) => "!!bool",
-        Value::Number(number) if number.is_integral() && number.as_i64().is_some() => "!!int",
-        Value::Number(_) => "!!float",
-        Value::Null if node.span.is_none() => "",
-        Value::Null => "!!null",
-    };
-    let typed = match tag {
+    if matches!(node.value, Value::Map(_) | Value::List(_)) {
+        node.clone_from(&value.whole);
+        return Ok(());
+    }
+    let typed = match tag(node) {
+        "" if value.text.is_empty() => Ok(Value::from("")),
         "" => Ok(yaml::plain_scalar(&value.text)),
         tag => yaml::tagged(tag, &value.text, Dialect::GoYamlV3),
     };
@@ -332,6 +325,18 @@ fn put(node: &mut Node, value: &Given) -> Result<(), FieldError> {
     node.value = typed;
     node.span = value.whole.span;
     Ok(())
+}
+
+/// The type of a scalar; one that was just made has none.
+fn tag(node: &Node) -> &'static str {
+    match &node.value {
+        Value::Bool(_) => "!!bool",
+        Value::Number(number) if number.is_integral() && number.as_i64().is_some() => "!!int",
+        Value::Number(_) => "!!float",
+        Value::Null if node.span.is_none() => "",
+        Value::Null => "!!null",
+        Value::String(_) | Value::Map(_) | Value::List(_) => "!!str",
+    }
 }
 
 /// A scalar as it was written, as far as that is known: `1.10`, not `1.1`.

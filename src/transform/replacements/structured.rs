@@ -5,8 +5,8 @@
 
 use super::super::field_path::{self, Missing};
 use super::super::field_spec::FieldError;
-use super::{Given, put, written};
-use crate::base::source::Sources;
+use super::{Given, put, tag, written};
+use crate::base::source::{Sources, Span};
 use crate::yaml::{Dialect, Node, Value, emit, json, parse_first};
 
 /// Writes a value into the structure that the text at the start of a path holds. False when there
@@ -30,7 +30,7 @@ pub(super) fn write(
     let Some(changed) = change(&text, inside, value, missing) else { return Ok(false) };
     // looking up and finding agree where no step matches more than one item
     let Ok(places) = field_path::find(root, outside, Missing::Stays) else { return Ok(false) };
-    let Some(place) = places.first() else { return Ok(false) };
+    let Some(place) = places.places.first() else { return Ok(false) };
     let node = field_path::at(root, place).expect("a place that was found");
     put(node, &Given { whole: Node::new("", value.whole.span), text: changed })?;
     Ok(true)
@@ -54,24 +54,45 @@ fn parse(text: &str) -> Option<(Node, Sources)> {
 /// The text with the value in it.
 fn change(text: &str, steps: &[String], value: &Given, missing: Missing) -> Option<String> {
     let (mut node, _own) = parse(text)?;
-    let places = field_path::find(&mut node, steps, missing).ok()?;
+    if node.is_null() {
+        return None;
+    }
+    let places = field_path::find(&mut node, steps, missing).ok()?.places;
     if places.is_empty() {
         return None;
     }
-    let mut spans = Vec::new();
+    let first = text.trim_start().as_bytes().first();
+    let is_json = matches!(first, Some(b'{' | b'['));
+    let mut changes = Vec::new();
+    let mut is_tagged = false;
     for place in &places {
         let target = field_path::at(&mut node, place).expect("a place that was found");
-        let span = target.span;
-        put(target, value).ok()?;
-        spans.push((span, target.clone()));
+        let (span, tag) = (target.span, tag(target));
+        let new = match put(target, value) {
+            Ok(()) => New::Node(target.clone()),
+            // a value of another type stands with the type that it should have
+            Err(_) if !is_json && !tag.is_empty() => {
+                is_tagged = true;
+                New::Text(format!("{tag} {}", value.text))
+            }
+            Err(_) => return None,
+        };
+        changes.push((span, new));
     }
-    match text.trim_start().as_bytes().first() {
+    match first {
         Some(b'{' | b'[') if text.contains('\n') && text.contains("  ") => {
             Some(json::go_string_pretty(&node))
         }
         Some(b'{' | b'[') => Some(json::go_string(&node)),
-        _ => Some(edit(text, spans).unwrap_or_else(|| whole(&node))),
+        _ => Some(edit(text, changes, is_tagged).unwrap_or_else(|| whole(&node))),
     }
+}
+
+/// What stands in the place of a scalar.
+enum New {
+    Node(Node),
+    /// As it is written.
+    Text(String),
 }
 
 /// The document written anew.
@@ -82,15 +103,22 @@ fn whole(node: &Node) -> String {
 
 /// Writes scalars over scalars, when the rest of the text has something that writing it anew would
 /// lose: comments, quotes, anchors, blocks or collections in one line.
-fn edit(text: &str, mut changes: Vec<(crate::base::source::Span, Node)>) -> Option<String> {
-    if !text.contains(['#', '\'', '"', '|', '>', '&', '*', '{', '[', '!']) {
+fn edit(text: &str, mut changes: Vec<(Span, New)>, always: bool) -> Option<String> {
+    if !always && !text.contains(['#', '\'', '"', '|', '>', '&', '*', '{', '[', '!']) {
         return None;
     }
     changes.sort_by_key(|(span, _)| std::cmp::Reverse(span.start));
     let mut text = text.to_owned();
-    for (span, node) in changes {
+    for (span, new) in changes {
         let range = span.start as usize..span.end as usize;
         let old = text.get(range.clone()).filter(|_| !span.is_none())?;
+        let node = match new {
+            New::Node(node) => node,
+            New::Text(new) => {
+                text.replace_range(range, &new);
+                continue;
+            }
+        };
         let new = match (old.as_bytes().first()?, &node.value) {
             (_, Value::Map(_) | Value::List(_)) | (b'|' | b'>' | b'{' | b'[', _) => return None,
             (b'\'', Value::String(new)) if !new.contains('\n') => {

@@ -133,3 +133,13 @@ fn what_does_not_fit_is_said() {
         assert_eq!(testing::fault(&replacements(&from(source, target)), &objects()), expected);
     }
 }
+
+#[test]
+fn a_value_of_another_type_in_a_text_keeps_the_type_in_front() {
+    let text =
+        "[{sourceValue: x, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.plain.n]}]}]";
+    let mut objects = objects();
+    objects[0]["data"]["plain"] = "n: 1\nl: []\n".into();
+    let after = testing::run(&replacements(text), &objects).expect("no fault");
+    assert_eq!(after[0]["data"]["plain"], "n: !!int x\nl: []");
+}
