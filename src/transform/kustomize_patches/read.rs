@@ -77,6 +77,11 @@ impl Reader<'_> {
             (Err(as_objects), Err(as_operations)) => {
                 let words = format!("unable to parse SM or JSON patch from {shown}");
                 let mut fault = invalid(words, item.span, "this patch");
+                if as_objects.message.starts_with("missing ") {
+                    let text =
+                        "give it a `kind` and a `metadata.name`, which with a `target` may be any";
+                    fault = fault.help(text);
+                }
                 for (kind, error) in [("object", as_objects), ("JSON patch", as_operations)] {
                     fault = fault.note(format!("as {kind}: {}", error.message));
                 }
