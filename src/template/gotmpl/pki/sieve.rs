@@ -13,7 +13,7 @@ pub(super) fn odd_primes(bound: usize) -> Vec<u32> {
     let mut primes = Vec::with_capacity(bound / 8);
     // a prime whose multiples are struck out, and the index of the next one
     let mut striking: Vec<(usize, usize)> = Vec::new();
-    let mut composite = [false; PART];
+    let mut composite = vec![false; PART];
     for begin in (0..bound / 2).step_by(PART) {
         composite.fill(false);
         // the flag at an index is that of the odd number 2 * index + 1
