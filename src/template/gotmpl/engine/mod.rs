@@ -22,9 +22,9 @@ use super::value::{Entries, Map, Text, Value};
 use super::world::World;
 use super::{fmt, stack};
 use bytes::Bytes;
+use hashbrown::HashMap;
 pub use reads::Path;
 pub use set::{Set, Source};
-use std::collections::HashMap;
 use std::sync::Arc;
 pub use trace::{Origin, Trace};
 

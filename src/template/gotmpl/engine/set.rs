@@ -4,9 +4,9 @@ use super::super::funcs;
 use super::super::syntax::{Functions, ast::Template, parse};
 use super::super::value::Text;
 use super::{Cause, RenderError, message};
+use hashbrown::HashMap;
 use rayon::prelude::*;
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// So many bytes are worth more than one thread.

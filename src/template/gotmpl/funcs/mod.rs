@@ -28,7 +28,7 @@ mod url;
 mod words;
 
 use super::function::Function;
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::sync::LazyLock;
 
 /// All of them.

@@ -12,10 +12,10 @@ mod tests;
 
 use super::fmt::quote;
 use super::value::Text;
+use hashbrown::HashMap;
 use regex::bytes::{Regex, RegexBuilder};
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 

@@ -13,7 +13,7 @@ use super::ast::{
 };
 use super::lex::{Keyword, Kind, Lexer, Token};
 use super::{number, quote, quote::unquote};
-use std::collections::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Finds the function of a name.
@@ -31,7 +31,8 @@ pub fn parse(name: &Text, text: &Text, functions: Functions) -> Result<Vec<Templ
         lexer: Lexer::new(text),
         scope: Scope::new(),
         variables: vec!["$".into()],
-        numbers: HashMap::from([("$".into(), 0)]),
+        numbers: HashMap::from_iter([("$".into(), 0)]),
+        words: HashSet::new(),
         parsed: Vec::new(),
         places: HashMap::new(),
         deepest: 0,
@@ -58,9 +59,9 @@ struct Scope {
     /// Line and place of the token that was read last.
     line: usize,
     start: usize,
-    /// Numbers of the variables that are declared, in order, and how often each is.
+    /// Numbers of the variables that are declared, in order, and how often each is, by its number.
     variables: Vec<usize>,
-    declared: HashMap<usize, usize>,
+    declared: Vec<usize>,
     action_line: usize,
     ranges: usize,
     parentheses: usize,
@@ -74,7 +75,7 @@ impl Scope {
             line: 0,
             start: 0,
             variables: vec![0],
-            declared: HashMap::from([(0, 1)]),
+            declared: vec![1],
             action_line: 0,
             ranges: 0,
             parentheses: 0,
@@ -92,6 +93,8 @@ struct Parser<'a> {
     /// All names of variables in the text, and their numbers.
     variables: Vec<Text>,
     numbers: HashMap<Text, usize>,
+    /// Names and short texts, of which there is one of each.
+    words: HashSet<Text>,
     /// The templates, and where each name is among them.
     parsed: Vec<(Text, Body)>,
     places: HashMap<Text, usize>,
@@ -395,9 +398,7 @@ impl Parser<'_> {
             }
         };
         for number in self.scope.variables.drain(declared..) {
-            if let Some(count) = self.scope.declared.get_mut(&number) {
-                *count -= 1;
-            }
+            self.scope.declared[number] -= 1;
         }
         self.scope.controls -= 1;
         Ok(Box::new(Branch { pipe, body, otherwise }))
@@ -456,7 +457,9 @@ impl Parser<'_> {
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<Pipe> {
         let start = self.peek_non_space().start;
-        let mut pipe = Pipe { start, variables: Vec::new(), assigns: false, commands: Vec::new() };
+        // most have a command only
+        let commands = Vec::with_capacity(1);
+        let mut pipe = Pipe { start, variables: Vec::new(), assigns: false, commands };
         self.declarations(&mut pipe, context)?;
         loop {
             let token = self.next_non_space();
@@ -512,10 +515,12 @@ impl Parser<'_> {
                 return Ok(());
             }
             self.next();
-            let name: Text = self.text_of(&token).into();
-            let number = self.number_of(&name);
+            let number = self.number_of(&token);
+            let name = self.variables[number].clone();
             self.scope.variables.push(number);
-            *self.scope.declared.entry(number).or_default() += 1;
+            let length = self.scope.declared.len().max(number + 1);
+            self.scope.declared.resize(length, 0);
+            self.scope.declared[number] += 1;
             pipe.variables.push(Variable { start: token.start, name, number, fields: Vec::new() });
             if !comma {
                 pipe.assigns = next.kind == Kind::Assign;
@@ -532,20 +537,36 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn number_of(&mut self, name: &Text) -> usize {
-        *self.numbers.entry(name.clone()).or_insert_with(|| {
-            self.variables.push(name.clone());
-            self.variables.len() - 1
-        })
+    fn number_of(&mut self, token: &Token) -> usize {
+        if let Some(number) = self.numbers.get(self.text_of(token)) {
+            return *number;
+        }
+        let name = Text::from(self.text_of(token));
+        let number = self.variables.len();
+        self.variables.push(name.clone());
+        self.numbers.insert(name, number);
+        number
+    }
+
+    /// The text at a place, or the same text from elsewhere.
+    fn word(&mut self, start: usize, end: usize) -> Text {
+        let text = &self.text[start..end];
+        if let Some(word) = self.words.get(text) {
+            return word.clone();
+        }
+        let word = Text::from(text);
+        self.words.insert(word.clone());
+        word
     }
 
     fn command(&mut self) -> Parsed<Command> {
         let start = self.peek_non_space().start;
-        let mut command = Command { start, operands: Vec::new() };
+        // a name, or a function and its argument: vectors that grow begin with more
+        let mut operands = Vec::with_capacity(2);
         loop {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {
-                command.operands.push(operand);
+                operands.push(operand);
             }
             let token = self.next();
             match token.kind {
@@ -558,29 +579,29 @@ impl Parser<'_> {
                 _ => return self.unexpected(&token, "operand"),
             }
         }
-        if command.operands.is_empty() {
+        if operands.is_empty() {
             return self.fail("empty command");
         }
-        Ok(command)
+        Ok(Command { start, operands })
     }
 
     /// A term and the fields that are taken of it.
     fn operand(&mut self) -> Parsed<Option<Operand>> {
-        let Some(term) = self.term()? else { return Ok(None) };
+        let Some(mut term) = self.term()? else { return Ok(None) };
         if self.peek().kind != Kind::Field {
             return Ok(Some(term));
         }
         let start = self.peek().start;
-        let mut taken = Vec::new();
+        let (known, mut taken) = match &mut term {
+            Operand::Field(_, fields) => (true, std::mem::take(fields)),
+            _ => (false, Vec::with_capacity(2)),
+        };
         while self.peek().kind == Kind::Field {
             let token = self.next();
-            taken.push(Text::from(&self.text_of(&token)[1..]));
+            taken.push(self.word(token.start + 1, token.end));
         }
         Ok(Some(match term {
-            Operand::Field(_, mut fields) => {
-                fields.append(&mut taken);
-                Operand::Field(start, fields)
-            }
+            _ if known => Operand::Field(start, taken),
             Operand::Variable(variable) => {
                 Operand::Variable(Variable { start, fields: taken, ..variable })
             }
@@ -604,7 +625,11 @@ impl Parser<'_> {
             Kind::Keyword(Keyword::Dot) => Operand::Dot(start),
             Kind::Keyword(Keyword::Nil) => Operand::Nil(start),
             Kind::Variable => Operand::Variable(self.variable(&token)?),
-            Kind::Field => Operand::Field(start, vec![self.text_of(&token)[1..].into()]),
+            Kind::Field => {
+                let mut fields = Vec::with_capacity(2);
+                fields.push(self.word(start + 1, token.end));
+                Operand::Field(start, fields)
+            }
             Kind::Bool => Operand::Bool(start, self.text_of(&token) == b"true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => {
                 let text = String::from_utf8_lossy(self.text_of(&token));
@@ -639,25 +664,30 @@ impl Parser<'_> {
     }
 
     fn function(&mut self, token: &Token) -> Parsed<Operand> {
-        let name = String::from_utf8_lossy(self.text_of(token)).into_owned();
+        let name = String::from_utf8_lossy(self.text_of(token));
         match (self.functions)(&name) {
             Some(function) => Ok(Operand::Function(token.start, function)),
             None => Err(Box::new(Fault {
                 message: format!("function {} not defined", quote(name.as_bytes())),
                 line: self.scope.line,
                 start: token.start,
-                unknown: Some(name),
+                unknown: Some(name.into_owned()),
             })),
         }
     }
 
     fn variable(&mut self, token: &Token) -> Parsed<Variable> {
-        let name: Text = self.text_of(token).into();
-        let number = self.numbers.get(&name).copied();
-        let is_declared = |number: &usize| self.scope.declared.get(number).is_some_and(|n| *n > 0);
+        let name = self.text_of(token);
+        let number = self.numbers.get(name).copied();
+        let is_declared = |number: &usize| self.scope.declared.get(*number).is_some_and(|n| *n > 0);
         match number.filter(is_declared) {
-            Some(number) => Ok(Variable { start: token.start, name, number, fields: Vec::new() }),
-            None => self.fail(format!("undefined variable {}", quote(&name))),
+            Some(number) => Ok(Variable {
+                start: token.start,
+                name: self.variables[number].clone(),
+                number,
+                fields: Vec::new(),
+            }),
+            None => self.fail(format!("undefined variable {}", quote(name))),
         }
     }
 }
