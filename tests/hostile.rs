@@ -35,6 +35,7 @@ fn run(files: &[(&str, &[u8])]) -> Result<Compiled, Diagnostics> {
         release: ReleaseFacts::default(),
         target: TargetFacts { kube_version: "v1.33.0".into(), api_versions: Vec::new() },
         chance: Chance::default(),
+        beside: None,
     };
     let compiled = compile(&request, &sources);
     if let Err(faults) = &compiled {

@@ -129,3 +129,28 @@ fn scenarios_build_to_kustomizes_bytes() {
     });
     finish("scenarios", outcomes.collect(), SCENARIOS);
 }
+
+#[test]
+fn a_kustomization_is_a_source_that_overlays_change() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (path, text) in [
+        ("base/kustomization.yaml", "configMapGenerator: [{name: conf, literals: [a=b]}]\n"),
+        ("shop/kustomization.yaml", "namePrefix: shop-\nresources: [../base]\n"),
+        (
+            "shop/overlays/eu/overlay.yaml",
+            "nameSuffix: -eu\nsecretGenerator: [{name: key, literals: [k=v]}]\n",
+        ),
+    ] {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("it is in a folder")).expect("its folder");
+        fs::write(path, text).expect("a file");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_wharf"))
+        .args(["render", "shop", "--overlay", "eu"])
+        .current_dir(folder.path())
+        .output()
+        .expect("wharf runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let names = text.lines().filter_map(|line| line.strip_prefix("  name: "));
+    assert_eq!(names.collect::<Vec<_>>(), ["shop-conf-4h2mbtbbt6-eu", "key-eu-ftgtgc4t9f"]);
+}

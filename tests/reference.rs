@@ -121,6 +121,7 @@ fn judge(path: &Path) -> Vec<String> {
         release: ReleaseFacts::default(),
         target: TargetFacts { kube_version: "v1.33.0".into(), api_versions: Vec::new() },
         chance: Chance::default(),
+        beside: None,
     };
     let texts = |faults: &Diagnostics| -> Vec<String> {
         faults.iter().map(|fault| fault.message.clone()).collect()

@@ -9,18 +9,22 @@ use crate::base::clock::{Clock, SystemClock};
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::Sources;
 use crate::base::tree::{FileTree, Limits};
-use crate::compile::{self, Compiled, ReleaseFacts, Request, TargetFacts};
+use crate::compile::{self, Beside, Compiled, ReleaseFacts, Request, TargetFacts};
 use crate::object::Object;
 use crate::oci::Reference;
+use crate::package::kustomization::Files;
 use crate::package::{self, Kind};
 use crate::render::helm::Chance;
 use crate::schema::Schemas;
 use crate::source::cache::Cache;
+use crate::source::disk::Disk;
 use crate::source::layers::{self, LayerError, Layers};
 use crate::source::{local, oci};
 use crate::values::{self, SetFlag, SetKind};
 use crate::yaml::{self, Dialect, Node};
 use std::io::Read;
+use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A source, its values, and what it is compiled for.
@@ -211,12 +215,20 @@ impl Loaded<'_> {
             },
             target: flags.target(served)?,
             chance: chance(flags.seed.as_deref()),
+            beside: beside(self.layers.tree.label()),
         })
     }
 
     fn input(&self, faults: Diagnostics) -> Failure {
         Failure::Input { sources: self.sources.clone(), faults }
     }
+}
+
+/// What lies beside a folder on disk.
+fn beside(label: &str) -> Option<Beside> {
+    let folder = Path::new(label).is_dir().then(|| Disk::new().ok())??.path(label);
+    let open = || -> Rc<dyn Files> { Rc::new(Disk::new().unwrap_or_default()) };
+    Some(Beside { open, folder })
 }
 
 /// How large a source is.

@@ -4,7 +4,8 @@
 //! tree -> package -> values (overlays' too, checked) -> render -> transform (overlays) -> objects
 //! ```
 //!
-//! Compiling is hermetic: it reads its request and nothing else. The same request gives the same
+//! Compiling is hermetic: it reads its request and nothing else, but for what a kustomization on
+//! disk names beside its folder. The same request gives the same
 //! objects in the same order.
 
 mod facts;
@@ -15,14 +16,17 @@ use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::Sources;
 use crate::base::tree::FileTree;
 use crate::object::Object;
+use crate::package::kustomization::Files;
+use crate::package::overlay::Layer;
 use crate::package::{self, Kind};
 use crate::render::helm::{self, Chance};
-use crate::render::{self, Rendered};
+use crate::render::overlay::{self, Overlay};
+use crate::render::{self, Rendered, kustomize};
 use crate::schema::Schemas;
-use crate::transform::overlay::{Layer, Overlay};
 use crate::values::{self, Schema};
 use crate::yaml::{self, Dialect, Entry, Node};
 use std::collections::HashSet;
+use std::rc::Rc;
 
 /// What is to be compiled, and for whom.
 #[derive(Debug)]
@@ -39,6 +43,17 @@ pub struct Request {
     pub target: TargetFacts,
     /// Chance and time, for the templates of charts.
     pub chance: Chance,
+    /// What a kustomization may find beside its own folder; nothing for what came packed.
+    pub beside: Option<Beside>,
+}
+
+/// The surroundings of a kustomization, whose bases are seldom in its own folder.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    /// Opens the files.
+    pub open: fn() -> Rc<dyn Files>,
+    /// The absolute path of the kustomization's folder.
+    pub folder: String,
 }
 
 /// What came out.
@@ -77,6 +92,7 @@ pub fn compile(request: &Request, sources: &Sources) -> Result<Compiled, Diagnos
         Kind::Native => native(request, sources),
         Kind::Helm => chart(request, sources),
         Kind::Plain => plain(request, sources),
+        Kind::Kustomize => kustomization(request, sources),
         Kind::Overlay => Err(unsupported(
             &format!("`{}` is an overlay whose base was not loaded", request.tree.label()),
             "name the package, and the overlay with --overlay",
@@ -116,9 +132,9 @@ pub fn for_each(
 fn no_values(values: &Node) -> Diagnostics {
     let first = values.as_map().and_then(|map| map.iter().next());
     let fault = |entry: &Entry| {
-        Diagnostic::error("wharf::values::unused", "plain manifests take no values")
+        Diagnostic::error("wharf::values::unused", "manifests and kustomizations take no values")
             .at(entry.key_span, "set here")
-            .help("leave them out; an overlay changes plain manifests")
+            .help("leave them out; an overlay changes the objects")
     };
     first.map(fault).into_iter().collect()
 }
@@ -128,11 +144,36 @@ fn unsupported(message: &str, help: &str) -> Diagnostics {
 }
 
 fn plain(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics> {
+    without_values(request, sources, &|| {
+        let rendered = render::plain::render(&request.tree, sources)?;
+        Ok((rendered, Diagnostics::new()))
+    })
+}
+
+fn kustomization(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics> {
+    without_values(request, sources, &|| {
+        let (files, folder): (Rc<dyn Files>, _) = match &request.beside {
+            Some(beside) => ((beside.open)(), beside.folder.as_str()),
+            None => (Rc::new(request.tree.clone()), "/"),
+        };
+        let options = kustomize::Options::default();
+        let built = kustomize::build(&files, folder, &options, sources)?;
+        let objects = built.resources.into_iter().map(Object::from).collect();
+        Ok((Rendered { objects, ..Rendered::default() }, built.warnings))
+    })
+}
+
+/// Compiles what takes no values and has no metadata.
+fn without_values(
+    request: &Request,
+    sources: &Sources,
+    render: &dyn Fn() -> Result<(Rendered, Diagnostics), Diagnostics>,
+) -> Result<Compiled, Diagnostics> {
     let mut faults = Diagnostics::new();
     let overlays = overlays(request, sources, &mut faults);
     let given = overlays.iter().filter_map(|overlay| overlay.values.as_ref());
     faults.extend(given.chain([&request.values]).flat_map(no_values));
-    let rendered = match render::plain::render(&request.tree, sources) {
+    let (rendered, mut warnings) = match render() {
         Ok(rendered) if !faults.has_errors() => rendered,
         Ok(_) => return Err(faults),
         Err(more) => {
@@ -143,7 +184,8 @@ fn plain(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics> 
     let label = request.tree.label().trim_end_matches('/');
     let name = label.rsplit('/').next().unwrap_or(label);
     let release = release(request, &overlays, name);
-    let (rendered, warnings) = changed(rendered, overlays, request, sources)?;
+    let (rendered, more) = changed(rendered, overlays, request, sources)?;
+    warnings.extend(more);
     Ok(Compiled {
         objects: rendered.objects,
         crds: rendered.crds,
@@ -304,9 +346,7 @@ fn changed(
     let mut all = rendered.crds;
     let definitions: HashSet<_> = all.iter().map(|object| object.origin.clone()).collect();
     all.extend(rendered.objects);
-    for overlay in overlays {
-        overlay.apply(&mut all, &schemas, sources, &mut sink);
-    }
+    let all = overlay::apply(overlays, all, &schemas, sources, &mut sink)?;
     let (crds, objects) = all.into_iter().partition(|object| definitions.contains(&object.origin));
     sink.finish(Rendered { objects, crds, notes: rendered.notes })
 }

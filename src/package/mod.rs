@@ -8,6 +8,7 @@ mod kind;
 pub mod kustomization;
 pub mod lock;
 mod native;
+pub mod overlay;
 
 pub use kind::{Kind, detect, name};
 pub use native::{Native, load};

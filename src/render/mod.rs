@@ -4,6 +4,7 @@ mod documents;
 pub mod helm;
 pub mod jinja;
 pub mod kustomize;
+pub mod overlay;
 pub mod plain;
 
 use crate::object::Object;

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The file system, as seen from the folder that the program runs in.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Disk {
     here: PathBuf,
     /// The same with all links resolved.

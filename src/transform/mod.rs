@@ -14,8 +14,8 @@
 //! | [`sort_order`] | `sortOptions` |
 //! | [`config`], [`crds`] | `configurations`, `crds` |
 //!
-//! [`overlay`] reads them from a file and runs them in this order. What a transformer writes has
-//! the span of what asked for it, so that a field leads to the line of the overlay or patch.
+//! Overlays and kustomizations run them in the same order. What a transformer writes has the span
+//! of what asked for it, so that a field leads to the line of the overlay or patch.
 //! Every transformer is linear in the resources.
 
 pub mod affix;
@@ -29,7 +29,6 @@ pub mod kustomize_patches;
 pub mod labels;
 pub mod name_refs;
 pub mod namespace;
-pub mod overlay;
 pub mod patches;
 pub mod read;
 pub mod replacements;

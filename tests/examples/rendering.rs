@@ -38,6 +38,7 @@ fn render(example: &str, overlay: Option<&str>) -> Compiled {
         release: ReleaseFacts::default(),
         target: TargetFacts { kube_version: "v1.33.0".into(), api_versions: Vec::new() },
         chance: Chance::default(),
+        beside: None,
     };
     compile(&request, &sources).expect("the example has no faults")
 }

@@ -7,17 +7,23 @@ use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::suggest;
 use crate::yaml::{Entry, Map, Node, Number, Value};
 
-/// Whose file is read.
+/// Whose file is read, and so how its faults are told.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Codes {
-    pub(super) unknown: &'static str,
-    pub(super) invalid: &'static str,
+pub(super) enum Voice {
+    /// kustomize's: Go's words on JSON.
+    Go,
+    /// An overlay's, which has these keys besides.
+    Plain(&'static [&'static str]),
 }
 
 pub(super) struct Checker {
-    pub(super) codes: Codes,
+    pub(super) voice: Voice,
     pub(super) faults: Diagnostics,
 }
+
+/// Codes of what kustomize refuses.
+const UNKNOWN: &str = "wharf::package::kustomization_field";
+const INVALID: &str = "wharf::package::kustomization_invalid";
 
 /// Where a value is, as Go says it: the innermost struct, and the fields from the root.
 #[derive(Clone)]
@@ -36,7 +42,7 @@ impl Checker {
                     word(node),
                     shape.name
                 );
-                self.faults.push(Diagnostic::error(self.codes.invalid, message).at(node.span, ""));
+                self.faults.push(Diagnostic::error(INVALID, message).at(node.span, ""));
             }
             return Map::new();
         };
@@ -130,10 +136,21 @@ impl Checker {
 
     fn unknown(&mut self, entry: &Entry, shape: &'static Struct) {
         let keys = shape.fields.iter().map(|(key, ..)| *key);
-        let message = format!("invalid Kustomization: json: unknown field \"{}\"", entry.key);
-        let mut fault = Diagnostic::error(self.codes.unknown, message)
+        let key = &entry.key;
+        let is_root = shape.name == "Kustomization";
+        let (code, message, more): (_, _, &[&str]) = match self.voice {
+            Voice::Go => {
+                (UNKNOWN, format!("invalid Kustomization: json: unknown field \"{key}\""), &[])
+            }
+            Voice::Plain(more) => {
+                let more = if is_root { more } else { &[] };
+                ("wharf::transform::unknown_key", format!("unknown key `{key}`"), more)
+            }
+        };
+        let known = keys.clone().chain(more.iter().copied());
+        let mut fault = Diagnostic::error(code, message)
             .at(entry.key_span, "written here")
-            .maybe_help(suggest::did_you_mean(&entry.key, keys.clone()));
+            .maybe_help(suggest::did_you_mean(key, known));
         if shape.fields.len() < 12 {
             fault = fault.note(format!("known are {}", keys.collect::<Vec<_>>().join(", ")));
         }
@@ -142,19 +159,30 @@ impl Checker {
 
     fn wrong(&mut self, node: &Node, found: &str, shape: &Shape, place: &Place) {
         let Place { within, path } = place;
-        let message = format!(
-            "invalid Kustomization: json: cannot unmarshal {found} into Go struct field \
-             {within}.{path} of type {}",
-            shape.go()
-        );
         let expected = match shape {
-            Shape::Text | Shape::Named(_) => "a text is expected here",
+            Shape::Text | Shape::Named(_) => "a string is expected here",
             Shape::Bool => "true or false is expected here",
             Shape::Int(_) => "an integer is expected here",
             Shape::List(_) => "a list is expected here",
             _ => "a map is expected here",
         };
-        let mut fault = Diagnostic::error(self.codes.invalid, message).at(node.span, expected);
+        let mut fault = match self.voice {
+            Voice::Go => {
+                let message = format!(
+                    "invalid Kustomization: json: cannot unmarshal {found} into Go struct field \
+                     {within}.{path} of type {}",
+                    shape.go()
+                );
+                Diagnostic::error(INVALID, message).at(node.span, expected)
+            }
+            Voice::Plain(_) => {
+                let key = path.rsplit('.').next().unwrap_or_default();
+                let expected = expected.trim_end_matches(" is expected here");
+                let message = format!("`{key}` must be {expected}, found {}", node.kind());
+                let code = "wharf::transform::invalid_overlay";
+                Diagnostic::error(code, message).at(node.span, "here")
+            }
+        };
         if matches!(shape, Shape::Text | Shape::Named(_))
             && matches!(node.value, Value::Bool(_) | Value::Number(_))
         {

@@ -19,7 +19,7 @@ pub use repository::{AddressError, Repository};
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::{FileId, Sources, Span};
 use crate::yaml::{self, Dialect, Map, Node};
-use check::{Checker, Codes};
+use check::{Checker, Voice};
 
 /// Names of the file, one of which a folder must hold.
 pub const FILE_NAMES: &[&str] = &["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -81,11 +81,7 @@ impl Kustomization {
         name: &str,
         folder: &str,
     ) -> Result<Kustomization, Diagnostics> {
-        let codes = Codes {
-            unknown: "wharf::package::kustomization_field",
-            invalid: "wharf::package::kustomization_invalid",
-        };
-        let mut checker = Checker { codes, faults: Diagnostics::new() };
+        let mut checker = Checker { voice: Voice::Go, faults: Diagnostics::new() };
         let fields = checker.root(root, &shape::KUSTOMIZATION);
         let mut read = Kustomization {
             is_component: fields.get("kind").and_then(Node::as_str) == Some("Component"),
@@ -101,6 +97,27 @@ impl Kustomization {
         }
         read.warnings = read.deprecated();
         faults.finish(read).map(|(read, _)| read)
+    }
+
+    /// The fields of an overlay, which may be none; `more` are keys that it has besides.
+    ///
+    /// # Errors
+    /// Every fault that they have, in plain words.
+    pub fn of_overlay(
+        root: &Node,
+        name: &str,
+        more: &'static [&'static str],
+    ) -> Result<Kustomization, Diagnostics> {
+        let mut checker = Checker { voice: Voice::Plain(more), faults: Diagnostics::new() };
+        let fields = checker.root(root, &shape::KUSTOMIZATION);
+        let read = Kustomization {
+            is_component: false,
+            fields,
+            file: root.span.file,
+            name: name.to_owned(),
+            warnings: Diagnostics::new(),
+        };
+        checker.faults.finish(read).map(|(read, _)| read)
     }
 
     /// A text that is set and not empty.

@@ -27,14 +27,15 @@ use provenance::TRANSFORMATIONS;
 
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::Sources;
-use crate::package::kustomization::{Denied, Files, Remote};
+use crate::package::kustomization::{Denied, Files, Kustomization, Remote};
 use crate::render::helm::Chance;
 use crate::schema::Schemas;
 use crate::transform::field_spec::FieldSpec;
 use crate::transform::labels::Labels;
-use crate::transform::set::{ORIGIN, Resource};
+use crate::transform::patches::Patches;
+use crate::transform::set::{ORIGIN, Resource, Scopes};
 use crate::transform::{Context, Rules, Transformer};
-use crate::yaml::{Entry, Map, Node, Value, emit, json};
+use crate::yaml::{Entry, Form, Map, Node, Value, emit, json};
 use std::rc::Rc;
 
 /// How to build.
@@ -122,6 +123,39 @@ pub fn build(
     sink.finish(resources).map(|(resources, warnings)| Built { resources, warnings })
 }
 
+/// What changes a set that is there: the fields of an overlay.
+#[derive(Debug)]
+pub struct Layer {
+    /// The files that it may name.
+    pub files: Rc<dyn Files>,
+    /// Its folder.
+    pub folder: String,
+    /// Its fields, but for the patches.
+    pub kustomization: Kustomization,
+    /// Its patches.
+    pub patches: Patches,
+}
+
+/// Puts layers over resources, the lowest first. Names are followed when all have changed them.
+///
+/// # Errors
+/// Every fault of the first layer that has one.
+pub fn overlay(
+    resources: Vec<Resource>,
+    layers: impl Iterator<Item = Layer>,
+    schemas: &Schemas,
+    sources: &Sources,
+) -> Result<Built, Diagnostics> {
+    let options = Options { restricted: false, ..Options::default() };
+    let mut builder = target::Builder::new(&options, sources, schemas);
+    builder.scopes = Scopes::kubernetes().into();
+    let mut resources = builder.layers(resources, layers)?.into_vec();
+    for resource in &mut resources {
+        finish(resource, [].iter(), sources);
+    }
+    Ok(Built { resources, warnings: builder.warnings })
+}
+
 /// The bytes that kustomize prints.
 ///
 /// # Errors
@@ -158,7 +192,9 @@ fn finish<'a>(resource: &mut Resource, gone: impl Iterator<Item = &'a &'a str>, 
     }
     match &mut annotations.value {
         Value::Map(map) if !map.is_empty() => {
-            let is_text = |entry: &Entry| entry.value.as_str().is_some();
+            let is_text = |entry: &Entry| {
+                entry.value.as_str().is_some_and(|text| !is_date(text, entry.value.form))
+            };
             if !map.iter().all(is_text) {
                 for value in map.values_mut() {
                     as_text(value, sources);
@@ -169,15 +205,24 @@ fn finish<'a>(resource: &mut Resource, gone: impl Iterator<Item = &'a &'a str>, 
     }
 }
 
+/// True for a text that may stand in the file as a bare date.
+fn is_date(text: &str, form: Form) -> bool {
+    form == Form::Plain && text.len() == 20 && text.ends_with("T00:00:00Z")
+}
+
 /// The text that stands in the file for a value.
 fn as_text(node: &mut Node, sources: &Sources) {
-    let text = match &node.value {
-        Value::String(_) => return,
-        Value::List(_) | Value::Map(_) => String::new(),
-        _ => sources.slice(node.span).unwrap_or_else(|| match &node.value {
-            Value::Null => String::new(),
-            _ => json::to_string(node),
-        }),
-    };
+    let text =
+        match &node.value {
+            Value::String(text) if !is_date(text, node.form) => return,
+            Value::String(text) => sources.slice(node.span).unwrap_or_else(|| text.to_string()),
+            Value::List(_) | Value::Map(_) => String::new(),
+            _ => sources.slice(node.span).filter(|text| !text.is_empty()).unwrap_or_else(|| {
+                match &node.value {
+                    Value::Null => String::new(),
+                    _ => json::to_string(node),
+                }
+            }),
+        };
     *node = Node::new(text, node.span);
 }

@@ -1,6 +1,5 @@
 //! One kustomization after the other: what it names, what it makes, and what it changes.
 
-use super::Options;
 use super::charts;
 use super::generate::{Kind, generate as generated};
 use super::loader::Loader;
@@ -8,6 +7,7 @@ use super::plugins;
 use super::provenance::{Maker, Place};
 use super::resources::{self, Unreadable};
 use super::transformers;
+use super::{Layer, Options};
 use crate::base::diag::{Diagnostic, Diagnostics, Severity};
 use crate::base::source::{FileId, Sources, Span};
 use crate::object::Origin;
@@ -20,6 +20,7 @@ use crate::transform::field_spec::FieldError;
 use crate::transform::hash::HashSuffix;
 use crate::transform::name_refs::NameReferences;
 use crate::transform::set::{Resource, ResourceSet, Scopes};
+use crate::transform::sort_order::SortOrder;
 use crate::transform::variables::Variables;
 use crate::transform::{Context, Rules, Transformer};
 use crate::yaml::{self, Dialect, Node};
@@ -53,6 +54,8 @@ pub(super) struct Builder<'a> {
     pub(super) table: Option<Arc<MergeTable>>,
     /// A kustomization has said which schema holds.
     has_schema: bool,
+    /// Whose rules transformers follow.
+    rules: Rules,
     pub(super) warnings: Diagnostics,
 }
 
@@ -66,6 +69,7 @@ impl<'a> Builder<'a> {
             scopes,
             table: None,
             has_schema: false,
+            rules: Rules::Kustomize,
             warnings: Diagnostics::new(),
         }
     }
@@ -84,13 +88,8 @@ impl<'a> Builder<'a> {
         self.schema(&loader, &kustomization, true)?;
         let empty = self.empty();
         let mut gathered = self.gather(&loader, &kustomization, empty)?;
+        self.finish(&mut gathered)?;
         let set = &mut gathered.set;
-        self.run(&HashSuffix, set)?;
-        self.run(&NameReferences { references: &gathered.config.name_references }, set)?;
-        if !gathered.variables.is_empty() {
-            let (variables, specs) = (&gathered.variables, &gathered.config.var_references);
-            self.with_context(|context| variables.resolve(set, specs, context))?;
-        }
         set.retain(|resource| {
             let local = resource.root.at(&["metadata", "annotations", LOCAL]);
             local.is_none_or(|value| {
@@ -103,6 +102,46 @@ impl<'a> Builder<'a> {
                 .at(kustomization.span(), "transformers of this kustomization gave it twice")
         })?;
         Ok((gathered.set, kustomization))
+    }
+
+    /// Puts layers over resources, the lowest first.
+    pub(super) fn layers(
+        &mut self,
+        resources: Vec<Resource>,
+        layers: impl Iterator<Item = Layer>,
+    ) -> Result<ResourceSet, Diagnostics> {
+        let mut gathered = self.empty();
+        gathered.set = ResourceSet::unchecked(resources, self.scopes.clone());
+        let mut order = None;
+        for layer in layers {
+            let Layer { files, folder, kustomization, patches } = layer;
+            let loader = Loader::first(files, self.options.remote.clone(), &folder, false)
+                .map_err(|error| Diagnostics::from(file_fault(&error)))?;
+            gathered = self.named(&loader, &kustomization, gathered)?;
+            self.rules = Rules::Overlay;
+            transformers::run(self, &loader, &kustomization, &mut gathered, Some(patches))?;
+            self.rules = Rules::Kustomize;
+            plugins::validate(self, &loader, &kustomization, &mut gathered.set)?;
+            declare(&kustomization, &mut gathered)?;
+            order = kustomization.fields.get("sortOptions").map(SortOrder::read).transpose()?;
+        }
+        self.finish(&mut gathered)?;
+        if let Some(order) = order {
+            order.sort(&mut gathered.set);
+        }
+        Ok(gathered.set)
+    }
+
+    /// What happens once, when all is gathered.
+    fn finish(&mut self, gathered: &mut Gathered) -> Result<(), Diagnostics> {
+        let set = &mut gathered.set;
+        self.run(&HashSuffix, set)?;
+        self.run(&NameReferences { references: &gathered.config.name_references }, set)?;
+        if !gathered.variables.is_empty() {
+            let (variables, specs) = (&gathered.variables, &gathered.config.var_references);
+            self.with_context(|context| variables.resolve(set, specs, context))?;
+        }
+        Ok(())
     }
 
     pub(super) fn empty(&self) -> Gathered {
@@ -165,8 +204,7 @@ impl<'a> Builder<'a> {
     /// Does something that reports to a context. Doubts are kept, faults end it.
     fn with_context(&mut self, work: impl FnOnce(&mut Context<'_>)) -> Result<(), Diagnostics> {
         let mut sink = Diagnostics::new();
-        let rules = Rules::Kustomize;
-        let (sources, schemas) = (self.sources, self.schemas);
+        let (sources, schemas, rules) = (self.sources, self.schemas, self.rules);
         work(&mut Context { sources, schemas, rules, sink: &mut sink });
         let ((), warnings) = sink.finish(())?;
         self.warnings.extend(warnings);
@@ -209,6 +247,20 @@ impl<'a> Builder<'a> {
         &mut self,
         loader: &Loader,
         kustomization: &Kustomization,
+        gathered: Gathered,
+    ) -> Result<Gathered, Diagnostics> {
+        let mut gathered = self.named(loader, kustomization, gathered)?;
+        transformers::run(self, loader, kustomization, &mut gathered, None)?;
+        plugins::validate(self, loader, kustomization, &mut gathered.set)?;
+        declare(kustomization, &mut gathered)?;
+        Ok(gathered)
+    }
+
+    /// Gathers what a kustomization names and makes.
+    fn named(
+        &mut self,
+        loader: &Loader,
+        kustomization: &Kustomization,
         mut gathered: Gathered,
     ) -> Result<Gathered, Diagnostics> {
         let below = loader.with_namespace(kustomization.text("namespace"));
@@ -228,10 +280,6 @@ impl<'a> Builder<'a> {
                 .component(&below, path, gathered)
                 .map_err(|faults| frame(faults, path.span, "accumulating components"))?;
         }
-        transformers::run(self, loader, kustomization, &mut gathered)?;
-        plugins::validate(self, loader, kustomization, &mut gathered.set)?;
-        let variables = transformers::variables(kustomization)?;
-        gathered.variables.declare(&variables, &mut gathered.set)?;
         Ok(gathered)
     }
 
@@ -332,20 +380,27 @@ impl<'a> Builder<'a> {
             let code = "wharf::render::kustomize_file";
             Diagnostic::error(code, message).at(path.span, "named here")
         })?;
+        self.component_of(&inner, gathered).map_err(|faults| {
+            reworded(faults, |message| format!("accumulateDirectory: {message:?}"))
+        })
+    }
+
+    fn component_of(
+        &mut self,
+        inner: &Loader,
+        gathered: Gathered,
+    ) -> Result<Gathered, Diagnostics> {
         let root = &inner.root;
         let kustomization = self
-            .kustomization(&inner)
+            .kustomization(inner)
             .map_err(|faults| prefix(faults, &format!("couldn't make target for path '{root}'")))?;
         if !kustomization.is_component {
             let kind = kustomization.text("kind").and_then(Node::as_str).unwrap_or("Kustomization");
-            let message = format!(
-                "accumulateDirectory: \"expected kind 'Component' for path '{root}' but got \
-                 '{kind}'\""
-            );
+            let message = format!("expected kind 'Component' for path '{root}' but got '{kind}'");
             return Err(wrong_kind(message, &kustomization, "name it under `resources`"));
         }
-        self.schema(&inner, &kustomization, false)?;
-        self.gather(&inner, &kustomization, gathered)
+        self.schema(inner, &kustomization, false)?;
+        self.gather(inner, &kustomization, gathered)
             .map_err(|faults| prefix(faults, &format!("recursed accumulation of path '{root}'")))
     }
 
@@ -453,6 +508,13 @@ fn join(
     Ok(())
 }
 
+/// Declares the variables of a kustomization for what it has by now.
+fn declare(kustomization: &Kustomization, gathered: &mut Gathered) -> Result<(), Diagnostics> {
+    let variables = transformers::variables(kustomization)?;
+    gathered.variables.declare(&variables, &mut gathered.set)?;
+    Ok(())
+}
+
 /// Adds the specs of one to those of another. Most kustomizations add nothing to kustomize's own.
 fn merge_config(into: &mut Arc<Config>, more: Arc<Config>) -> Result<(), FieldError> {
     let defaults = Config::defaults();
@@ -505,9 +567,13 @@ fn frame(faults: Diagnostics, span: Span, words: &str) -> Diagnostics {
 }
 
 pub(super) fn prefix(faults: Diagnostics, words: &str) -> Diagnostics {
+    reworded(faults, |message| format!("{words}: {message}"))
+}
+
+fn reworded(faults: Diagnostics, change: impl Fn(&str) -> String) -> Diagnostics {
     let worded = |fault: Diagnostic| match fault.severity {
         Severity::Warning => fault,
-        Severity::Error => Diagnostic { message: format!("{words}: {}", fault.message), ..fault },
+        Severity::Error => Diagnostic { message: change(&fault.message), ..fault },
     };
     faults.into_iter().map(worded).collect()
 }

@@ -15,6 +15,7 @@ use crate::transform::images::Image;
 use crate::transform::kustomize_patches;
 use crate::transform::labels::Labels;
 use crate::transform::namespace::Namespace;
+use crate::transform::patches::Patches;
 use crate::transform::read::Reader;
 use crate::transform::replacements::{self, Replacement};
 use crate::transform::replicas::Replicas;
@@ -54,17 +55,20 @@ pub(super) fn variables(kustomization: &Kustomization) -> Result<Vec<Variable>, 
     reader.finish(Some(variables))
 }
 
-/// Runs them. What a transformer leaves empty is gone before the next one.
+/// Runs them. What a transformer leaves empty is gone before the next one. `own` are the patches of
+/// an overlay, which has read them itself.
 pub(super) fn run(
     builder: &mut Builder<'_>,
     loader: &Loader,
     kustomization: &Kustomization,
     gathered: &mut Gathered,
+    own: Option<Patches>,
 ) -> Result<(), Diagnostics> {
     let config = gathered.config.clone();
+    let is_overlay = own.is_some();
     let place = loader.place.as_ref().map(|place| place.inner(&kustomization.name));
     let mut list: Vec<(Box<dyn Transformer>, Option<Maker>)> =
-        list(builder, loader, kustomization, &config)?
+        list(builder, loader, kustomization, &config, own)?
             .into_iter()
             .map(|(kind, it)| (it, place.as_ref().map(|place| place.maker("builtin", kind))))
             .collect();
@@ -73,15 +77,21 @@ pub(super) fn run(
         let maker = place.as_ref().and_then(|_| Maker::of(&config));
         (transformer, maker)
     }));
+    let mut faults = Diagnostics::new();
     for (transformer, maker) in list {
-        builder.run(&*transformer, &mut gathered.set)?;
+        match builder.run(&*transformer, &mut gathered.set) {
+            Ok(()) => {}
+            // whoever writes an overlay is told of everything at once
+            Err(more) if is_overlay => faults.extend(more),
+            Err(more) => return Err(more),
+        }
         if let Some(maker) = maker {
             gathered.set.contents_mut().for_each(|resource| maker.changed(resource));
         }
         let empty = |node: &Node| node.is_null() || node.as_map().is_some_and(Map::is_empty);
         gathered.set.retain(|resource| !empty(&resource.root));
     }
-    Ok(())
+    faults.finish(()).map(|((), _)| ())
 }
 
 /// A transformer, with the name of its plugin.
@@ -92,6 +102,7 @@ fn list(
     loader: &Loader,
     kustomization: &Kustomization,
     config: &Config,
+    own: Option<Patches>,
 ) -> Result<Vec<Step>, Diagnostics> {
     let mut list: Vec<Step> = Vec::new();
     let mut load = |path: &str| builder.source(loader, path).map_err(|error| error.to_string());
@@ -104,9 +115,13 @@ fn list(
         let patch = patches.strategic_merge(items).map_err(|fault| *fault)?;
         list.push(("PatchStrategicMergeTransformer", Box::new(patch)));
     }
-    for item in kustomization.items("patches") {
-        let patch = patches.patch(item).map_err(|fault| *fault)?;
-        list.push(("PatchTransformer", Box::new(patch)));
+    if let Some(own) = own {
+        list.push(("PatchTransformer", Box::new(own)));
+    } else {
+        for item in kustomization.items("patches") {
+            let patch = patches.patch(item).map_err(|fault| *fault)?;
+            list.push(("PatchTransformer", Box::new(patch)));
+        }
     }
     if let Some(name) = kustomization.text("namespace") {
         let namespace = Namespace::new(name.clone(), config.namespace.clone());

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::path::SafePath;
+use crate::base::tree::FileTree;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
@@ -37,7 +38,12 @@ fn run(overlay: &str, files: &[(&str, &str)]) -> Outcome {
     let mut sink = Diagnostics::new();
     let layer = Layer::named(&tree, "prod").unwrap();
     match Overlay::load(&layer, &sources) {
-        Ok(overlay) => overlay.apply(&mut objects, &Schemas::latest(), &sources, &mut sink),
+        Ok(overlay) => {
+            match apply(vec![overlay], objects.clone(), &Schemas::latest(), &sources, &mut sink) {
+                Ok(changed) => objects = changed,
+                Err(faults) => sink.extend(faults),
+            }
+        }
         Err(faults) => sink.extend(faults),
     }
     let faults = sink
@@ -101,6 +107,36 @@ fn every_field_changes_the_objects() {
 }
 
 #[test]
+fn an_overlay_has_the_fields_of_a_kustomization() {
+    let outcome = run(
+        "namePrefix: a-\nresources: [more.yaml]\nsortOptions: {order: legacy}\n\
+         configMapGenerator:\n- {name: conf, literals: [k=v]}\n\
+         replacements:\n- source: {kind: Service, name: web, fieldPath: 'spec.ports.0.port'}\n  \
+         targets: [{select: {kind: Pod}, fieldPaths: [metadata.annotations.port], options: {create: true}}]\n",
+        &[(
+            "more.yaml",
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: p, annotations: {}}\nspec: {volumes: [{name: v, configMap: {name: conf}}]}\n",
+        )],
+    );
+    assert_eq!(outcome.faults, Vec::<String>::new());
+    let name = |object: &Json| format!("{} {}", object["kind"], object["metadata"]["name"]);
+    let names: Vec<String> = outcome.objects.iter().map(|it| name(it).replace('"', "")).collect();
+    assert_eq!(
+        names,
+        [
+            "ClusterRole a-reader",
+            "ConfigMap a-conf-bdg947hgcc",
+            "Service a-web",
+            "Deployment a-web",
+            "Pod a-p"
+        ]
+    );
+    let pod = &outcome.objects[4];
+    assert_eq!(pod["spec"]["volumes"][0]["configMap"]["name"], "a-conf-bdg947hgcc");
+    assert_eq!(pod["metadata"]["annotations"]["port"], "80");
+}
+
+#[test]
 fn a_patch_deletes_an_object() {
     let outcome = run(
         "patches:\n- patch: '{apiVersion: v1, kind: Service, metadata: {name: web}, $patch: delete}'\n",
@@ -117,8 +153,8 @@ fn faults_lead_to_the_line_and_suggest() {
             "shop/overlays/prod/overlay.yaml:1:1: unknown key `namespce` (did you mean `namespace`?)",
         ),
         (
-            "namePrefix: x\n",
-            "shop/overlays/prod/overlay.yaml:1:1: `namePrefix` is a field of a Kustomization that overlays do not support",
+            "bases: [x]\n",
+            "shop/overlays/prod/overlay.yaml:1:1: `bases` is a field of a Kustomization that overlays do not support (name it as `base`, or under `resources`)",
         ),
         (
             "kind: Kustomization\n",
@@ -146,7 +182,7 @@ fn faults_lead_to_the_line_and_suggest() {
         ),
         (
             "replicas:\n- {name: web, count: many}\n",
-            "shop/overlays/prod/overlay.yaml:2:22: `count` must be a number from 0, found string",
+            "shop/overlays/prod/overlay.yaml:2:22: `count` must be an integer, found string",
         ),
         (
             "images:\n- {name: ngnix, newTag: '1'}\n",
