@@ -141,7 +141,7 @@ def table():
     lines = []
     lines += [f"{version} {kind} {number}" for (version, kind), number in sorted(kinds.items())]
     for name in sorted(merging):
-        lines.append("type")
+        lines.append(f"type {name}")
         for field, schema in sorted(definitions[name].fields):
             if not merges(schema):
                 continue

@@ -19,6 +19,8 @@ const FORM: &str = "kustomize.bin has the form that schemas/kustomize.py writes"
 pub struct MergeTable {
     types: Vec<Fields>,
     kinds: HashMap<(Str, Str), u32>,
+    /// The types that have names, in the order of their numbers; only of the embedded table.
+    names: Vec<Str>,
 }
 
 type Fields = HashMap<Str, Field>;
@@ -61,7 +63,8 @@ impl MergeTable {
             text => Some(text.parse::<u32>().expect(FORM)),
         };
         for line in text.lines() {
-            if line == "type" {
+            if let Some(name) = line.strip_prefix("type ") {
+                table.names.push(name.into());
                 table.types.push(Fields::new());
                 continue;
             }
@@ -82,10 +85,14 @@ impl MergeTable {
     }
 
     /// What an OpenAPI document of version 2 says: its `definitions`. What has no meaning there is
-    /// passed over.
+    /// passed over. A reference to a type that the document lacks is one to a built-in type, as it
+    /// is for kustomize once it has looked at its own schema.
     #[must_use]
     pub fn openapi(document: &Node) -> MergeTable {
-        let mut reading = Reading { table: MergeTable::default(), named: HashMap::new() };
+        let built_in = MergeTable::kustomize();
+        let table = MergeTable { types: built_in.types.clone(), ..MergeTable::default() };
+        let named = built_in.names.iter().map(Str::as_str).zip(0..).collect();
+        let mut reading = Reading { table, named };
         let none = Map::new();
         let definitions = document.at(&["definitions"]).and_then(Node::as_map).unwrap_or(&none);
         for entry in definitions {
@@ -234,6 +241,7 @@ mod tests {
                         "x-kubernetes-patch-merge-key": "id",
                     }}},
                     "loop": {"$ref": "#/definitions/v1.Thing"},
+                    "template": {"$ref": "#/definitions/io.k8s.api.core.v1.PodTemplateSpec"},
                 },
                 "x-kubernetes-group-version-kind": [
                     {"group": "example.com", "version": "v1", "kind": "Thing"},
@@ -246,5 +254,9 @@ mod tests {
         let parts =
             thing.field("loop").and_then(|at| at.field("spec")).and_then(|at| at.field("parts"));
         assert_eq!(parts.expect("the list").keys(), Some(&["id".into()][..]));
+        let template = thing.field("template").and_then(|at| at.field("spec"));
+        let volumes = template.and_then(|at| at.field("volumes"));
+        assert_eq!(volumes.expect("a list of pods").keys(), Some(&["name".into()][..]));
+        assert!(table.kind("v1", "Pod").is_none());
     }
 }
