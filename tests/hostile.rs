@@ -33,9 +33,10 @@ fn run(files: &[(&str, &[u8])]) -> Result<Compiled, Diagnostics> {
         overlays: layers.overlays,
         values: Node::map(),
         release: ReleaseFacts::default(),
-        target: TargetFacts { kube_version: "v1.33.0".into(), api_versions: Vec::new() },
+        target: TargetFacts { kube_version: "v1.33.0".into(), ..TargetFacts::default() },
         chance: Chance::default(),
         beside: None,
+        cluster: None,
     };
     let compiled = compile(&request, &sources);
     if let Err(faults) = &compiled {

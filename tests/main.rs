@@ -7,6 +7,7 @@
 
 mod agent;
 mod api;
+mod charts;
 mod deploy;
 mod distribution;
 mod examples;

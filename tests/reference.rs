@@ -119,9 +119,10 @@ fn judge(path: &Path) -> Vec<String> {
         overlays: Vec::new(),
         values: Node::map(),
         release: ReleaseFacts::default(),
-        target: TargetFacts { kube_version: "v1.33.0".into(), api_versions: Vec::new() },
+        target: TargetFacts { kube_version: "v1.33.0".into(), ..TargetFacts::default() },
         chance: Chance::default(),
         beside: None,
+        cluster: None,
     };
     let texts = |faults: &Diagnostics| -> Vec<String> {
         faults.iter().map(|fault| fault.message.clone()).collect()

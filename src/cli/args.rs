@@ -8,6 +8,7 @@ use clap::Parser;
 #[derive(Parser, Debug)]
 #[command(name = "wharf", version, propagate_version = false, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
+#[command(args_override_self = true)]
 pub struct Cli {
     /// Flags of every command.
     #[command(flatten)]
@@ -25,7 +26,8 @@ pub struct Global {
     #[arg(long, short = 'q', global = true)]
     pub quiet: bool,
     /// When to use colour: auto, always, never
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "WHARF_COLOR")]
+    #[arg(long, alias = "colour", global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(env = "WHARF_COLOR")]
     #[arg(value_parser = ["auto", "always", "never"], hide_env = true)]
     #[arg(hide_possible_values = true)]
     pub color: String,

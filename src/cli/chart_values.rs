@@ -11,7 +11,6 @@ use super::ui::Ui;
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::Sources;
 use crate::package::chart;
-use crate::source::http;
 use crate::values::{self, SetFlag, SetKind};
 use crate::yaml::Node;
 use std::sync::Arc;
@@ -24,7 +23,7 @@ pub fn read(ui: &Ui, flags: &SourceFlags, sources: &Arc<Sources>) -> Result<Node
     let mut merged = Node::map();
     let mut faults = Diagnostics::new();
     for name in &flags.values {
-        let text = text_of(ui, name)?;
+        let text = text_of(ui, flags, name)?;
         let shown = if name == "-" { "stdin" } else { name };
         match chart::read_values(shown, text.as_bytes(), sources) {
             Ok(node) => values::layer(&mut merged, node),
@@ -59,9 +58,10 @@ pub fn read(ui: &Ui, flags: &SourceFlags, sources: &Arc<Sources>) -> Result<Node
 }
 
 /// The text of a file, of standard input, or of what a server sends.
-fn text_of(ui: &Ui, name: &str) -> Result<String, Failure> {
+fn text_of(ui: &Ui, flags: &SourceFlags, name: &str) -> Result<String, Failure> {
     if chart_source::is_web(name) {
-        let fetch = async { http::get(name, None).await.map_err(chart_source::failure) };
+        let web = flags.place.for_values()?;
+        let fetch = async { web.get(name).await.map_err(chart_source::failure) };
         return Ok(String::from_utf8_lossy(&ui.block_on(fetch)?).into_owned());
     }
     read_text(name.trim()).map_err(|error| {

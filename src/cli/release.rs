@@ -1,11 +1,12 @@
 //! What the commands about releases share: connecting, flags, and sorting of errors.
 
 use super::exit::{self, Failure};
+use super::live::Live;
 use super::progress::Steps;
 use super::source_args::SourceArgs;
 use super::ui::Ui;
 use crate::cluster::{Client, ClusterError, ConnectOptions};
-use crate::compile::{Compiled, ReleaseFacts, TargetFacts};
+use crate::compile::{Compiled, ReleaseFacts};
 use crate::deploy::{self, DeployError, Outcome, Package, Prepared, Settings, manifest_text};
 use crate::plan::{Intent, PackageFacts};
 use crate::release::{Record, ReleaseError, Store};
@@ -80,10 +81,10 @@ impl ReleaseArgs {
         // a source in a registry is pulled by a runtime of its own
         let loaded = tokio::task::block_in_place(|| self.source.read(ui))?;
         let name = self.source.flags.name.clone().or_else(|| loaded.name());
-        let served = served(client, self.source.flags.kube_version.is_some());
+        let live = Live::of(client, self.source.flags.kube_version.is_some());
         let past = self.past(client, client.namespace(), name.as_deref());
-        let (served, past) = tokio::try_join!(served, past)?;
-        let compile = |past: &Past| loaded.compile(ui, &past.facts, Some(&served), &past.values);
+        let (live, past) = tokio::try_join!(live, past)?;
+        let compile = |past: &Past| loaded.compile(ui, &past.facts, Some(&live), &past.values);
         let mut compiled = compile(&past)?;
         if compiled.release.namespace != past.facts.namespace {
             // an overlay moved the release to a namespace where it may have another past
@@ -129,20 +130,6 @@ struct Past {
     facts: ReleaseFacts,
     /// The values that are used again.
     values: Node,
-}
-
-/// What a target is able to do. Its version is not asked for when the user names one.
-async fn served(client: &Client, version_known: bool) -> Result<TargetFacts, Failure> {
-    let version = async {
-        if version_known {
-            return Ok(String::new());
-        }
-        let version = client.version().await?;
-        Ok(version.str_at(&["gitVersion"]).unwrap_or_default().to_owned())
-    };
-    let (kube_version, api_versions) =
-        tokio::try_join!(version, client.api_versions()).map_err(remote)?;
-    Ok(TargetFacts { kube_version, api_versions })
 }
 
 /// What the release is to become.

@@ -1,9 +1,9 @@
 //! Flags of every command that compiles a source, and the compiling.
 
-use super::command::pull::source_failure;
+use super::chart_source::ChartArgs;
 use super::exit::Failure;
 use super::guard::guarded;
-use super::registry_args::{RegistryArgs, progress};
+use super::live::Live;
 use super::ui::Ui;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::diag::{Diagnostic, Diagnostics};
@@ -11,15 +11,13 @@ use crate::base::source::Sources;
 use crate::base::tree::{FileTree, Limits};
 use crate::compile::{self, Beside, Compiled, ReleaseFacts, Request, TargetFacts};
 use crate::object::Object;
-use crate::oci::Reference;
 use crate::package::kustomization::Files;
 use crate::package::{self, Kind};
 use crate::render::helm::Chance;
 use crate::schema::Schemas;
-use crate::source::cache::Cache;
 use crate::source::disk::Disk;
 use crate::source::layers::{self, LayerError, Layers};
-use crate::source::{local, oci};
+use crate::source::local;
 use crate::values::{self, SetFlag, SetKind};
 use crate::yaml::{self, Dialect, Node};
 use std::io::Read;
@@ -30,7 +28,8 @@ use std::sync::Arc;
 /// A source, its values, and what it is compiled for.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct SourceArgs {
-    /// A package, a folder or file of manifests, an archive, `oci://…`, or `-` for standard input
+    /// A package, a folder or file of manifests, an archive, `oci://…`, `https://…`, a chart of a
+    /// Helm repository (`name/chart`), or `-` for standard input
     #[arg(value_name = "SOURCE")]
     pub source: String,
     /// The flags.
@@ -69,6 +68,9 @@ pub struct SourceFlags {
     /// Kubernetes version to compile for (default: the newest that wharf knows)
     #[arg(long, value_name = "VERSION")]
     pub kube_version: Option<String>,
+    /// Where it is.
+    #[command(flatten)]
+    pub place: ChartArgs,
     /// Speak plain HTTP to the registry of an `oci://` source (loopback needs no flag)
     #[arg(long)]
     pub plain_http: bool,
@@ -114,7 +116,12 @@ impl SourceArgs {
     pub fn read(&self, ui: &Ui) -> Result<Loaded<'_>, Failure> {
         let sources = Arc::new(Sources::new());
         let input = |faults| Failure::Input { sources: sources.clone(), faults };
-        let mut fetch = |reference: &str| self.pull(ui, reference);
+        let mut fetch = |reference: &str| {
+            // the flags speak of the source itself, not of what lies below it
+            let place = ChartArgs::default();
+            let tree = place.load(ui, reference, self.flags.plain_http)?;
+            tree.map_or_else(|| local::load(reference).map_err(Failure::failed), Ok)
+        };
         let overlay = self.flags.overlay.as_deref();
         let layers = match layers::resolve(self.load(ui)?, overlay, &sources, &mut fetch) {
             Ok(layers) => layers,
@@ -137,22 +144,10 @@ impl SourceArgs {
             let message = "standard input cannot be both the source and its values";
             return Err(Failure::Usage(message.into()));
         }
-        if self.source.starts_with("oci://") {
-            return self.pull(ui, &self.source);
+        match self.flags.place.load(ui, &self.source, self.flags.plain_http)? {
+            Some(tree) => Ok(tree),
+            None => local::load(&self.source).map_err(Failure::failed),
         }
-        local::load(&self.source).map_err(Failure::failed)
-    }
-
-    /// The files of a package in a registry.
-    fn pull(&self, ui: &Ui, reference: &str) -> Result<FileTree, Failure> {
-        let reference = Reference::oci(reference).map_err(Failure::failed)?;
-        let client = RegistryArgs { plain_http: self.flags.plain_http }.client();
-        let pulled = ui.block_on(async {
-            let pulled = oci::pull(&client, &reference, &Cache::user(), &progress(ui)).await;
-            pulled.map_err(source_failure)
-        })?;
-        let (_, tree) = pulled.unpack().map_err(Failure::failed)?;
-        Ok(tree)
     }
 }
 
@@ -174,7 +169,7 @@ impl Loaded<'_> {
     }
 
     /// Compiles for a revision of a release. Name and namespace are those of the command line, where
-    /// they are given; `served` is what the target says of itself, and `below` are values that those
+    /// they are given; `live` is the target, as far as it is asked, and `below` are values that those
     /// of the command line lie over.
     ///
     /// # Errors
@@ -183,10 +178,10 @@ impl Loaded<'_> {
         &self,
         ui: &Ui,
         release: &ReleaseFacts,
-        served: Option<&TargetFacts>,
+        live: Option<&Live>,
         below: &Node,
     ) -> Result<Compiled, Failure> {
-        let request = self.request(ui, release, served, below)?;
+        let request = self.request(ui, release, live, below)?;
         let compiled = guarded(ui, &self.args.source, bytes(&request), || {
             compile::compile(&request, &self.sources)
         });
@@ -198,7 +193,7 @@ impl Loaded<'_> {
         &self,
         ui: &Ui,
         release: &ReleaseFacts,
-        served: Option<&TargetFacts>,
+        live: Option<&Live>,
         below: &Node,
     ) -> Result<Request, Failure> {
         let flags = &self.args.flags;
@@ -213,9 +208,10 @@ impl Loaded<'_> {
                 namespace: ui.global.namespace.clone().unwrap_or(release.namespace.clone()),
                 ..release.clone()
             },
-            target: flags.target(served)?,
+            target: flags.target(live.map(|live| &live.facts))?,
             chance: chance(flags.seed.as_deref()),
             beside: beside(self.layers.tree.label()),
+            cluster: live.map(|live| live.objects.clone()),
         })
     }
 
@@ -285,7 +281,7 @@ impl SourceFlags {
         };
         let mut api_versions = served.map_or_else(Vec::new, |served| served.api_versions.clone());
         api_versions.extend_from_slice(&self.api_versions);
-        Ok(TargetFacts { kube_version, api_versions })
+        Ok(TargetFacts { kube_version, api_versions, served: served.is_some_and(|it| it.served) })
     }
 }
 

@@ -140,6 +140,16 @@ pub fn targets(explicit: Option<&Path>, chosen: Option<&str>) -> Result<Vec<Targ
     Ok(targets.collect())
 }
 
+/// The namespace of a context, or else of the current one; nothing when it says none.
+#[must_use]
+pub fn namespace(explicit: Option<&Path>, context: Option<&str>) -> Option<String> {
+    if !files(explicit).iter().any(|path| path.is_file()) {
+        return None;
+    }
+    let targets = targets(explicit, context).ok()?;
+    targets.into_iter().find(|target| target.current).map(|target| target.namespace)
+}
+
 /// Makes a target the current one and gives the file that was changed: the first one that sets a
 /// current context, else the first one.
 ///

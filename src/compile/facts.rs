@@ -19,12 +19,14 @@ pub struct ReleaseFacts {
 }
 
 /// Where objects will run.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct TargetFacts {
     /// Kubernetes version, such as `v1.33.0`.
     pub kube_version: String,
-    /// API versions that are there beside Kubernetes' own, such as `monitoring.coreos.com/v1`.
+    /// API versions that are there, such as `monitoring.coreos.com/v1`.
     pub api_versions: Vec<String>,
+    /// They were asked of the target, so they are all; else they come beside Kubernetes' own.
+    pub served: bool,
 }
 
 impl Default for ReleaseFacts {

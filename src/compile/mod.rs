@@ -5,11 +5,13 @@
 //! ```
 //!
 //! Compiling is hermetic: it reads its request and nothing else, but for what a kustomization on
-//! disk names beside its folder. The same request gives the same
-//! objects in the same order.
+//! disk names beside its folder. The same request gives the same objects in the same order. Objects
+//! of the target are part of the request: who asks for a compile brings the means to look them up,
+//! and templates that do not ask never use them.
 
 mod facts;
 
+pub use crate::render::helm::Lookup;
 pub use facts::{ReleaseFacts, TargetFacts};
 
 use crate::base::diag::{Diagnostic, Diagnostics};
@@ -27,6 +29,7 @@ use crate::values::{self, Schema};
 use crate::yaml::{self, Dialect, Entry, Node};
 use std::collections::HashSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What is to be compiled, and for whom.
 #[derive(Debug)]
@@ -45,6 +48,8 @@ pub struct Request {
     pub chance: Chance,
     /// What a kustomization may find beside its own folder; nothing for what came packed.
     pub beside: Option<Beside>,
+    /// Objects of the target, for the templates of charts; without it they find none.
+    pub cluster: Option<Arc<dyn Lookup>>,
 }
 
 /// The surroundings of a kustomization, whose bases are seldom in its own folder.
@@ -285,6 +290,10 @@ fn chart(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics> 
             is_upgrade: facts.is_upgrade,
             kube_version: Some(&request.target.kube_version),
             api_versions: &request.target.api_versions,
+            served: request.target.served,
+            cluster: request.cluster.as_ref(),
+            resolves: false,
+            post: None,
             skip_schemas: false,
             chance: &request.chance,
             traced: true,

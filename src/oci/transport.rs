@@ -16,6 +16,7 @@ use super::upload::Content;
 use super::{Event, Progress};
 use crate::base::digest::Digest;
 use crate::base::retry::Backoff;
+use crate::base::tls::Tls;
 use bytes::{Bytes, BytesMut};
 use http::header::{AUTHORIZATION, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
@@ -41,6 +42,8 @@ pub struct Options {
     pub keyring: Keyring,
     /// Speak plain HTTP to hosts other than loopback too.
     pub plain_http: bool,
+    /// Whom to trust, and who one is.
+    pub tls: Tls,
     /// How long nothing may move before a connection is given up.
     pub stall: Duration,
     /// How often a request is tried again.
@@ -54,6 +57,7 @@ impl Default for Options {
         Options {
             keyring: Keyring::none(),
             plain_http: false,
+            tls: Tls::default(),
             stall: Duration::from_secs(30),
             retries: 5,
             first_wait: Duration::from_millis(250),
@@ -428,8 +432,12 @@ impl Transport {
                 .user_agent(concat!("wharf/", env!("CARGO_PKG_VERSION")))
                 .redirect(reqwest::redirect::Policy::none())
                 .connect_timeout(self.options.stall.min(Duration::from_secs(10)));
-            let builder = if near { builder.no_proxy().tls_certs_only([]) } else { builder };
-            builder.build().expect("a client of fixed settings")
+            let builder = if near {
+                builder.no_proxy().tls_certs_only([])
+            } else {
+                self.options.tls.apply(builder)
+            };
+            builder.build().expect("settings that were tried out")
         })
     }
 

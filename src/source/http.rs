@@ -1,9 +1,11 @@
 //! Files from web servers: values, charts, and the index of a Helm repository.
 //!
 //! Nothing is kept: what is asked for is fetched each time, within a limit. A login goes to the host
-//! that it is for and to no other, wherever redirects lead.
+//! that it is for and to no other, wherever redirects and indexes lead, unless the user wishes so.
 
+use crate::base::digest::Digest;
 use crate::base::source::FileId;
+use crate::base::tls::Tls;
 use crate::template::gotmpl::version::{Constraint, Version};
 use crate::yaml::{self, Dialect, Node};
 use bytes::Bytes;
@@ -55,6 +57,16 @@ pub enum HttpError {
         /// The index.
         url: String,
     },
+    /// An archive is another one than the repository says.
+    #[error("{url} is not the archive that its repository's index describes")]
+    #[diagnostic(
+        code("wharf::source::digest"),
+        help("its digest differs: the index is outdated, or the archive was exchanged")
+    )]
+    Digest {
+        /// The archive.
+        url: String,
+    },
     /// The repository does not have the chart.
     #[error("{repository} has no chart `{name}`{}", wanted(version))]
     #[diagnostic(code("wharf::source::no_chart"))]
@@ -76,53 +88,122 @@ fn wanted(version: &str) -> String {
 }
 
 /// Name and password.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Login {
     /// The name; empty for none.
     pub name: String,
     /// The password.
     pub password: String,
+    /// It goes to other hosts, too, when a repository's index names them.
+    pub everywhere: bool,
 }
 
-/// Fetches a file.
-///
-/// # Errors
-/// When there is none, the server fails, or it is too large.
-pub async fn get(address: &str, login: Option<&Login>) -> Result<Bytes, HttpError> {
-    let url = parse(address)?;
-    let host = url.host_str().unwrap_or_default().to_owned();
-    let failed = |error: reqwest::Error| {
-        let mut reason: &dyn std::error::Error = &error;
-        while let Some(inner) = reason.source() {
-            reason = inner;
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A client of web servers. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Web {
+    client: Client,
+    login: Login,
+}
+
+impl Web {
+    /// A client with a login and settings of encrypted connections.
+    #[must_use]
+    pub fn new(login: Login, tls: &Tls) -> Web {
+        // the provider may be there already
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let builder = Client::builder()
+            .user_agent(concat!("wharf/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(PATIENCE);
+        let client = tls.apply(builder).build().expect("settings that were tried out");
+        Web { client, login }
+    }
+
+    /// Fetches a file.
+    ///
+    /// # Errors
+    /// When there is none, the server fails, or it is too large.
+    pub async fn get(&self, address: &str) -> Result<Bytes, HttpError> {
+        self.fetch(parse(address)?, true).await
+    }
+
+    async fn fetch(&self, url: Url, logged_in: bool) -> Result<Bytes, HttpError> {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let failed = |error: reqwest::Error| {
+            let mut reason: &dyn std::error::Error = &error;
+            while let Some(inner) = reason.source() {
+                reason = inner;
+            }
+            HttpError::NoAnswer { host: host.clone(), reason: reason.to_string() }
+        };
+        let mut request = self.client.get(url.clone());
+        if logged_in && !self.login.name.is_empty() {
+            request = request.basic_auth(&self.login.name, Some(&self.login.password));
         }
-        HttpError::NoAnswer { host: host.clone(), reason: reason.to_string() }
+        let mut response = request.send().await.map_err(&failed)?;
+        let shown = || {
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{}://{host}{port}{}", url.scheme(), url.path())
+        };
+        if !response.status().is_success() {
+            return Err(HttpError::Answer { url: shown(), status: response.status().as_u16() });
+        }
+        let mut bytes = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(&failed)? {
+            bytes.extend_from_slice(&part);
+            if bytes.len() as u64 > LIMIT {
+                return Err(HttpError::Limit { url: shown() });
+            }
+        }
+        Ok(bytes.into())
+    }
+
+    /// Fetches a chart's archive from a Helm repository: the highest version that suits, of those
+    /// that are final unless the range names others. Gives its version, too.
+    ///
+    /// # Errors
+    /// When the repository cannot be read, or does not have it.
+    pub async fn chart(
+        &self,
+        repository: &str,
+        name: &str,
+        version: &str,
+    ) -> Result<(String, Bytes), HttpError> {
+        let base = format!("{}/", repository.trim_end_matches('/'));
+        let index = format!("{base}index.yaml");
+        let bytes = self.get(&index).await?;
+        let text = String::from_utf8_lossy(&bytes);
+        let root = yaml::parse_first(&text, FileId::NONE, Dialect::GoYamlV2)
+            .map_err(|_| HttpError::Index { url: index.clone() })?;
+        let found = find(&root, name, version).map_err(|help| HttpError::NoChart {
+            repository: repository.to_owned(),
+            name: name.to_owned(),
+            version: version.to_owned(),
+            help,
+        })?;
+        let base = parse(&base)?;
+        let url = base.join(&found.address).map_err(|_| HttpError::Address(found.address))?;
+        let bytes = self.fetch(url.clone(), self.login.everywhere || same(&base, &url)).await?;
+        let expected = found.digest.trim_start_matches("sha256:");
+        if !expected.is_empty() && !Digest::of(&bytes).hex().eq_ignore_ascii_case(expected) {
+            return Err(HttpError::Digest { url: url.to_string() });
+        }
+        Ok((found.version, bytes))
+    }
+}
+
+/// True when a login for one address may be shown at another.
+fn same(one: &Url, other: &Url) -> bool {
+    let place = |url: &Url| {
+        (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default())
     };
-    // the provider may be there already
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let client = Client::builder()
-        .user_agent(concat!("wharf/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(Duration::from_secs(10))
-        .timeout(PATIENCE)
-        .build()
-        .map_err(&failed)?;
-    let mut request = client.get(url.clone());
-    if let Some(login) = login.filter(|login| !login.name.is_empty()) {
-        request = request.basic_auth(&login.name, Some(&login.password));
-    }
-    let mut response = request.send().await.map_err(&failed)?;
-    let shown = || format!("{}://{}{}", url.scheme(), url.authority(), url.path());
-    if !response.status().is_success() {
-        return Err(HttpError::Answer { url: shown(), status: response.status().as_u16() });
-    }
-    let mut bytes = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(&failed)? {
-        bytes.extend_from_slice(&part);
-        if bytes.len() as u64 > LIMIT {
-            return Err(HttpError::Limit { url: shown() });
-        }
-    }
-    Ok(bytes.into())
+    place(one) == place(other)
 }
 
 fn parse(address: &str) -> Result<Url, HttpError> {
@@ -131,67 +212,52 @@ fn parse(address: &str) -> Result<Url, HttpError> {
     url.ok_or_else(|| HttpError::Address(address.to_owned()))
 }
 
-/// Fetches a chart's archive from a Helm repository: the highest version that suits, of those that
-/// are final unless the range names others.
-///
-/// # Errors
-/// When the repository cannot be read, or does not have it.
-pub async fn chart(
-    repository: &str,
-    name: &str,
-    version: &str,
-    login: Option<&Login>,
-) -> Result<Bytes, HttpError> {
-    let base = format!("{}/", repository.trim_end_matches('/'));
-    let index = format!("{base}index.yaml");
-    let bytes = get(&index, login).await?;
-    let text = String::from_utf8_lossy(&bytes);
-    let root = yaml::parse_first(&text, FileId::NONE, Dialect::GoYamlV2)
-        .map_err(|_| HttpError::Index { url: index.clone() })?;
-    let address = find(&root, name, version).map_err(|help| HttpError::NoChart {
-        repository: repository.to_owned(),
-        name: name.to_owned(),
-        version: version.to_owned(),
-        help,
-    })?;
-    let url = parse(&base)?.join(&address).map_err(|_| HttpError::Address(address))?;
-    let same = parse(&base)?.host_str() == url.host_str();
-    get(url.as_str(), login.filter(|_| same)).await
+/// A version of a chart in an index.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    version: String,
+    /// Where its archive is, from the index on.
+    address: String,
+    /// The archive's SHA-256, or empty.
+    digest: String,
 }
 
-/// The address of a chart's archive in an index; else what may be meant.
-fn find(index: &Node, name: &str, version: &str) -> Result<String, Option<String>> {
+/// The version of a chart that suits; else what may be meant.
+fn find(index: &Node, name: &str, version: &str) -> Result<Found, Option<String>> {
     let charts = index.get("entries").and_then(Node::as_map);
     let known = || charts.into_iter().flat_map(yaml::Map::keys);
     let releases = charts.and_then(|charts| charts.get(name)).and_then(Node::as_list);
     let Some(releases) = releases else {
         return Err(crate::base::suggest::did_you_mean(name, known()));
     };
-    let range = if version.is_empty() { "*" } else { version };
-    let range = Constraint::parse(range.as_bytes()).ok();
-    let mut best: Option<(Version, &Node)> = None;
-    for release in releases {
-        let text = release.str_at(&["version"]).unwrap_or_default();
-        if !version.is_empty() && text == version {
-            return address(release).ok_or(None);
-        }
-        let Ok(found) = Version::parse(text.as_bytes()) else { continue };
-        let suits = range.as_ref().is_some_and(|range| range.allows(&found));
-        if suits && best.as_ref().is_none_or(|(best, _)| found.precedence(best).is_gt()) {
-            best = Some((found, release));
-        }
-    }
-    match best {
-        Some((_, release)) => address(release).ok_or(None),
-        None => {
-            let first = releases.first().and_then(|release| release.str_at(&["version"]));
-            Err(first.map(|first| format!("it has {first}, for one")))
-        }
-    }
+    let text = |release: &Node, key: &str| release.str_at(&[key]).unwrap_or_default().to_owned();
+    let exact = releases.iter().find(|release| release.str_at(&["version"]) == Some(version));
+    let versions: Vec<String> = releases.iter().map(|release| text(release, "version")).collect();
+    let suits = || highest(versions.iter().map(String::as_str), version).map(|at| &releases[at]);
+    let Some(release) = exact.or_else(suits) else {
+        return Err(versions.first().map(|first| format!("it has {first}, for one")));
+    };
+    let address = release.items_at(&["urls"]).first().and_then(Node::as_str);
+    Ok(Found {
+        version: text(release, "version"),
+        address: address.ok_or(None)?.to_owned(),
+        digest: text(release, "digest"),
+    })
 }
 
-fn address(release: &Node) -> Option<String> {
-    release.items_at(&["urls"]).first().and_then(Node::as_str).map(ToOwned::to_owned)
+/// Which of the versions is the highest that a range allows; an empty one allows all that are final.
+pub fn highest<'a>(versions: impl Iterator<Item = &'a str>, range: &str) -> Option<usize> {
+    let range = if range.is_empty() { "*" } else { range };
+    let range = Constraint::parse(range.as_bytes()).ok()?;
+    let mut best: Option<(Version, usize)> = None;
+    for (at, text) in versions.enumerate() {
+        let Ok(found) = Version::parse(text.as_bytes()) else { continue };
+        let better = best.as_ref().is_none_or(|(best, _)| found.precedence(best).is_gt());
+        if better && range.allows(&found) {
+            best = Some((found, at));
+        }
+    }
+    best.map(|(_, at)| at)
 }
 
 #[cfg(test)]
@@ -220,6 +286,10 @@ mod tests {
         format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
     }
 
+    fn web() -> Web {
+        Web::new(Login::default(), &Tls::default())
+    }
+
     fn run<T>(future: impl Future<Output = Result<T, HttpError>>) -> Result<T, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(future).map_err(|error| {
@@ -232,28 +302,32 @@ mod tests {
     fn a_chart_comes_from_a_repository() {
         let index = "entries:\n  web:\n  - {version: 1.0.0, urls: [charts/web-1.0.0.tgz]}\n";
         let base = server(vec![answer("200 OK", index), answer("200 OK", "archive")]);
-        assert_eq!(run(chart(&base, "web", "1.x", None)).unwrap(), "archive");
+        assert_eq!(run(web().chart(&base, "web", "1.x")).unwrap().1, "archive");
     }
 
     #[test]
     fn what_cannot_be_had_is_told() {
         let base = server(vec![answer("404 Not Found", "")]);
         assert_eq!(
-            run(get(&format!("{base}/a.yaml"), None)).unwrap_err(),
+            run(web().get(&format!("{base}/a.yaml"))).unwrap_err(),
             format!("wharf::source::answer {base}/a.yaml: the server answered 404")
         );
         assert_eq!(
-            run(get("ftp://x", None)).unwrap_err(),
+            run(web().get("ftp://x")).unwrap_err(),
             "wharf::source::address `ftp://x` is no address of a web server"
         );
         let base = server(vec![answer("200 OK", "a: [")]);
-        let error = run(chart(&base, "web", "", None)).unwrap_err();
+        let error = run(web().chart(&base, "web", "")).unwrap_err();
         assert!(error.starts_with("wharf::source::index "), "{error}");
         let base = server(vec![answer("200 OK", "entries: {web: [{version: 1.0.0}]}")]);
-        let error = run(chart(&base, "web", "2.x", None)).unwrap_err();
+        let error = run(web().chart(&base, "web", "2.x")).unwrap_err();
         assert!(error.starts_with("wharf::source::no_chart "), "{error}");
+        let index = "entries: {web: [{version: 1.0.0, urls: [a.tgz], digest: abc}]}";
+        let base = server(vec![answer("200 OK", index), answer("200 OK", "another")]);
+        let error = run(web().chart(&base, "web", "")).unwrap_err();
+        assert!(error.starts_with("wharf::source::digest "), "{error}");
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let error = run(get(&format!("http://{closed}/"), None)).unwrap_err();
+        let error = run(web().get(&format!("http://{closed}/"))).unwrap_err();
         assert!(error.starts_with("wharf::source::no_answer 127.0.0.1 "), "{error}");
         let limit = HttpError::Limit { url: "u".into() };
         let code = miette::Diagnostic::code(&limit).map(|code| code.to_string());
@@ -277,7 +351,8 @@ mod tests {
             ("wep", "", Err(Some("did you mean `web`?"))),
         ] {
             let expected = expected.map(str::to_owned).map_err(|help| help.map(ToOwned::to_owned));
-            assert_eq!(find(&index, name, version), expected, "{name} {version}");
+            let found = find(&index, name, version).map(|found| found.address);
+            assert_eq!(found, expected, "{name} {version}");
         }
     }
 }

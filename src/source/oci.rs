@@ -8,8 +8,10 @@ use crate::base::archive::{self, ArchiveError};
 use crate::base::digest::Digest;
 use crate::base::tree::{FileTree, Limits};
 use crate::oci::artifact::{self, ARCHIVE_LIMIT};
+use crate::oci::reference::Repository;
 use crate::oci::reference::tag_version;
 use crate::oci::{Client, OciError, Progress, Reference, ReferenceError};
+use crate::source::http::highest;
 use bytes::Bytes;
 
 /// Why a package could not be had from a registry.
@@ -31,6 +33,15 @@ pub enum RegistryError {
     #[error("{0} has no tag that is a version")]
     #[diagnostic(code("wharf::source::no_version"), help("name a tag: `{0}:TAG`"))]
     NoVersion(String),
+    /// No tag is a version of a range.
+    #[error("{repository} has no version {range}")]
+    #[diagnostic(code("wharf::source::no_such_version"))]
+    NoSuchVersion {
+        /// The repository.
+        repository: String,
+        /// What was asked for.
+        range: String,
+    },
 }
 
 /// A package's archive as it came.
@@ -65,7 +76,7 @@ pub async fn pull(
     progress: &Progress,
 ) -> Result<Pulled, RegistryError> {
     let reference = match (&reference.tag, &reference.digest) {
-        (None, None) => newest(client, reference).await?,
+        (None, None) => choose(client, &reference.repository, "").await?,
         _ => reference.clone(),
     };
     let located = artifact::locate(client, &reference).await?;
@@ -82,14 +93,26 @@ pub async fn pull(
     Ok(Pulled { reference, digest: located.digest, archive })
 }
 
-async fn newest(client: &Client, reference: &Reference) -> Result<Reference, RegistryError> {
-    let tags = client.tags(&reference.repository).await?;
-    let versions =
-        tags.iter().filter_map(|tag| Some((semver::Version::parse(&tag_version(tag)).ok()?, tag)));
-    // as Helm does it, a version that is not final is taken only when it is named
-    let best = versions.filter(|(version, _)| version.pre.is_empty()).max();
-    let (_, tag) = best.ok_or_else(|| RegistryError::NoVersion(format!("oci://{reference}")))?;
-    Ok(reference.repository.tagged(tag)?)
+/// The highest version of a repository that a range allows; an empty one allows all that are final,
+/// as in Helm.
+///
+/// # Errors
+/// When no tag is such a version, or the registry fails.
+pub async fn choose(
+    client: &Client,
+    repository: &Repository,
+    range: &str,
+) -> Result<Reference, RegistryError> {
+    let tags = client.tags(repository).await?;
+    let versions: Vec<String> = tags.iter().map(|tag| tag_version(tag)).collect();
+    match highest(versions.iter().map(String::as_str), range) {
+        Some(at) => Ok(repository.tagged(&tags[at])?),
+        None if range.is_empty() => Err(RegistryError::NoVersion(format!("oci://{repository}"))),
+        None => Err(RegistryError::NoSuchVersion {
+            repository: format!("oci://{repository}"),
+            range: range.to_owned(),
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -106,5 +129,9 @@ mod tests {
             said(miette::Diagnostic::help(&error)),
             "name a tag: `oci://r.example/shop:TAG`"
         );
+        let (repository, range) = ("oci://r.example/shop".into(), "2.x".into());
+        let error = RegistryError::NoSuchVersion { repository, range };
+        assert_eq!(said(miette::Diagnostic::code(&error)), "wharf::source::no_such_version");
+        assert_eq!(error.to_string(), "oci://r.example/shop has no version 2.x");
     }
 }

@@ -4,6 +4,7 @@ mod commands;
 mod diffs;
 mod failures;
 mod helm;
+mod live;
 mod node;
 mod plans;
 mod refusals;

@@ -36,9 +36,10 @@ fn render(example: &str, overlay: Option<&str>) -> Compiled {
         overlays,
         values: Node::map(),
         release: ReleaseFacts::default(),
-        target: TargetFacts { kube_version: "v1.33.0".into(), api_versions: Vec::new() },
+        target: TargetFacts { kube_version: "v1.33.0".into(), ..TargetFacts::default() },
         chance: Chance::default(),
         beside: None,
+        cluster: None,
     };
     compile(&request, &sources).expect("the example has no faults")
 }

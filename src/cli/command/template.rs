@@ -2,13 +2,20 @@
 
 use crate::base::path::SafePath;
 use crate::base::source::Sources;
-use crate::cli::chart_source::ChartArgs;
-use crate::cli::chart_values;
+use crate::base::tree::FileTree;
+use crate::cli::dependencies;
 use crate::cli::exit::{FINE, Failure};
-use crate::cli::source_args::{SourceFlags, chance};
+use crate::cli::helm_flags::HelmFlags;
+use crate::cli::live::Live;
+use crate::cli::post_renderer::Program;
+use crate::cli::source_args::{SourceArgs, SourceFlags, chance};
 use crate::cli::ui::Ui;
+use crate::cli::{chart_values, release};
+use crate::cluster::kubeconfig;
+use crate::deploy;
 use crate::render::helm::text::{self, Choice};
-use crate::render::helm::{self, Release};
+use crate::render::helm::{self, PostRender, Release};
+use crate::yaml::Node;
 use miette::MietteDiagnostic;
 use std::collections::HashSet;
 use std::fs;
@@ -21,8 +28,10 @@ use std::sync::Arc;
 #[command(after_help = "Examples:
   wharf template shop ./chart
   wharf template shop ./chart -f production.yaml --set replicas=3 --namespace shop
-  wharf template shop oci://registry.example/charts/shop:1.2.0 --show-only templates/web.yaml
-  wharf template shop ./chart --seed 1    random values are the same each time")]
+  wharf template shop oci://registry.example/charts/shop --version 1.x
+  wharf template shop web --repo https://charts.example --show-only templates/web.yaml
+  wharf template shop ./chart --seed 1          random values are the same each time
+  wharf template shop ./chart --dry-run=server  lookup asks the cluster, which judges the result")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Args {
     /// Name of the release, then the chart; the chart alone takes `release-name`
@@ -30,8 +39,12 @@ pub struct Args {
     names: Vec<String>,
     #[command(flatten)]
     flags: SourceFlags,
-    #[command(flatten)]
-    place: ChartArgs,
+    /// Fetch the charts that it depends on and that are not there, into its folder
+    #[arg(long)]
+    dependency_update: bool,
+    /// Template that makes the name of the release
+    #[arg(long, value_name = "TEMPLATE")]
+    name_template: Option<String>,
     /// Print only what comes from these templates, by their path in the chart
     #[arg(long, short = 's', value_name = "PATTERN")]
     show_only: Vec<String>,
@@ -59,52 +72,48 @@ pub struct Args {
     /// Do not check values against the schemas of charts
     #[arg(long)]
     skip_schema_validation: bool,
+    /// Program that gets the manifests and prints them as they shall be
+    #[arg(long, value_name = "PROGRAM")]
+    post_renderer: Option<String>,
+    /// An argument of that program
+    #[arg(long = "post-renderer-args", value_name = "ARGUMENT", allow_hyphen_values = true)]
+    to_program: Vec<String>,
+    /// Templates may ask for addresses of hosts
+    #[arg(long)]
+    enable_dns: bool,
+    /// `client`: ask no cluster; `server`: look objects up, and have the cluster judge the result
+    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "client", value_parser = dry_run)]
+    dry_run: Option<DryRun>,
+    /// As --dry-run=server
+    #[arg(long, hide = true)]
+    validate: bool,
+    /// Take over objects that are there
+    #[arg(long, hide = true)]
+    take_ownership: bool,
     /// Taken as Helm takes it: the name is `release-name` all the same
     #[arg(long, short = 'g', hide = true)]
     generate_name: bool,
     /// Also print what could not be read
     #[arg(long)]
     debug: bool,
-    /// Flags of Helm that mean nothing where nothing is installed
     #[command(flatten)]
-    idle: Idle,
+    helm: HelmFlags,
 }
 
-/// Flags that do not change what Helm prints.
-#[derive(clap::Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
-struct Idle {
-    #[arg(long, hide = true)]
-    create_namespace: bool,
-    #[arg(long, hide = true)]
-    disable_openapi_validation: bool,
-    #[arg(long, hide = true)]
-    replace: bool,
-    #[arg(long, hide = true)]
-    hide_notes: bool,
-    #[arg(long, hide = true)]
-    render_subchart_notes: bool,
-    #[arg(long, hide = true)]
-    wait_for_jobs: bool,
-    #[arg(long, hide = true)]
-    atomic: bool,
-    #[arg(long, hide = true)]
-    rollback_on_failure: bool,
-    #[arg(long, hide = true)]
-    force: bool,
-    #[arg(long, hide = true)]
-    take_ownership: bool,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "watcher")]
-    wait: Option<String>,
-    #[arg(long, hide = true)]
-    timeout: Option<String>,
-    #[arg(long, hide = true)]
-    description: Option<String>,
-    #[arg(long, hide = true)]
-    labels: Vec<String>,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    #[arg(value_parser = ["client", "true", "none", "false"])]
-    dry_run: Option<String>,
+/// Who is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DryRun {
+    Client,
+    Server,
+}
+
+fn dry_run(text: &str) -> Result<DryRun, String> {
+    match text {
+        "client" | "true" | "unset" => Ok(DryRun::Client),
+        "server" => Ok(DryRun::Server),
+        _ => Err("it must be `client` or `server`".to_owned()),
+    }
 }
 
 /// Renders and prints.
@@ -112,49 +121,38 @@ struct Idle {
 /// # Errors
 /// When the chart cannot be read, has faults, or the output cannot be written.
 pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
+    args.helm.check()?;
     let (name, chart) = args.name_and_chart()?;
     if args.flags.overlay.is_some() {
         let message = "--overlay is no flag of Helm's; `wharf render` takes it";
         return Err(Failure::Usage(message.to_owned()));
     }
-    let tree = args.place.load(ui, chart, &args.flags)?;
-    let sources = Arc::new(Sources::new());
-    let values = chart_values::read(ui, &args.flags, &sources)?;
-    let chance = chance(args.flags.seed.as_deref());
-    let namespace = ui.global.namespace.clone().or_else(|| std::env::var("HELM_NAMESPACE").ok());
-    let request = helm::Request {
-        tree: &tree,
-        values: &values,
-        name: &name,
-        namespace: namespace.as_deref().filter(|name| !name.is_empty()).unwrap_or("default"),
-        revision: 1,
-        is_upgrade: args.is_upgrade,
-        kube_version: args.flags.kube_version.as_deref(),
-        api_versions: &args.flags.api_versions,
-        skip_schemas: args.skip_schema_validation,
-        chance: &chance,
-        traced: false,
+    let post = match &args.post_renderer {
+        Some(name) => Some(Program::find(name, &args.to_program).map_err(Failure::Usage)?),
+        None => None,
     };
-    let release = match helm::render(&request, &sources) {
-        Ok(release) => release,
-        Err(failed) => {
-            if args.debug {
-                let mut out = ui.out();
-                let mut text = Vec::new();
-                for (path, rendered) in &failed.rendered {
-                    text::document(path, rendered, &mut text);
-                }
-                out.write_all(&text)?;
-                out.flush()?;
-            }
-            return Err(Failure::Input { sources, faults: failed.faults });
-        }
+    if args.dependency_update {
+        dependencies::update(ui, chart, &args.flags)?;
+    }
+    let source = SourceArgs { source: chart.to_owned(), flags: args.flags.clone() };
+    let input = Input {
+        name,
+        tree: source.load(ui)?,
+        sources: Arc::new(Sources::new()),
+        post: post.as_ref(),
     };
-    crate::cli::report::warn(ui, &sources, &release.warnings);
+    let values = chart_values::read(ui, &args.flags, &input.sources)?;
+    let release = if args.validate || args.dry_run == Some(DryRun::Server) {
+        ui.block_on(args.judged(ui, &input, &values))?
+    } else {
+        let namespace = namespace(ui);
+        args.render(ui, &input, &values, &namespace, None)?
+    };
+    crate::cli::report::warn(ui, &input.sources, &release.warnings);
     let choice = Choice { crds: args.include_crds, hooks: !args.no_hooks, tests: !args.skip_tests };
     let mut out = ui.out();
     if let Some(folder) = &args.output_dir {
-        let inner = folder.join(&name);
+        let inner = folder.join(&input.name);
         let folder = if args.release_name { &inner } else { folder };
         for path in write_folder(folder, &release, choice)? {
             writeln!(out, "wrote {}", path.display())?;
@@ -170,20 +168,115 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
     Ok(FINE)
 }
 
+/// What is rendered.
+struct Input<'a> {
+    /// The release's name.
+    name: String,
+    tree: FileTree,
+    sources: Arc<Sources>,
+    post: Option<&'a Program>,
+}
+
 impl Args {
+    /// Renders for a cluster, which says what it thinks of the result.
+    async fn judged(&self, ui: &Ui, input: &Input<'_>, values: &Node) -> Result<Release, Failure> {
+        let client = release::connect(ui).await?;
+        let live = Live::of(&client, self.flags.kube_version.is_some()).await?;
+        let namespace = client.namespace().to_owned();
+        let release = tokio::task::block_in_place(|| {
+            self.render(ui, input, values, &namespace, Some(&live))
+        })?;
+        let roots = release.manifests.iter().filter(|manifest| manifest.hook.is_none());
+        let roots: Vec<&Node> = roots.map(|manifest| &manifest.root).collect();
+        let owner = (input.name.as_str(), namespace.as_str());
+        // an upgrade finds its own objects there
+        let takes = self.take_ownership || self.is_upgrade;
+        deploy::judge(&client, &roots, owner, takes).await.map_err(release::sorted)?;
+        Ok(release)
+    }
+
+    fn render(
+        &self,
+        ui: &Ui,
+        input: &Input<'_>,
+        values: &Node,
+        namespace: &str,
+        live: Option<&Live>,
+    ) -> Result<Release, Failure> {
+        let mut api_versions = live.map_or_else(Vec::new, |live| live.facts.api_versions.clone());
+        api_versions.extend_from_slice(&self.flags.api_versions);
+        let served = live.map(|live| live.facts.kube_version.as_str());
+        let request = helm::Request {
+            tree: &input.tree,
+            values,
+            name: &input.name,
+            namespace,
+            revision: 1,
+            is_upgrade: self.is_upgrade,
+            kube_version: self.flags.kube_version.as_deref().or(served),
+            api_versions: &api_versions,
+            served: live.is_some_and(|live| live.facts.served),
+            cluster: live.map(|live| &live.objects),
+            resolves: self.enable_dns,
+            skip_schemas: self.skip_schema_validation,
+            chance: &chance(self.flags.seed.as_deref()),
+            post: input.post.map(|program| program as &dyn PostRender),
+            traced: false,
+        };
+        helm::render(&request, &input.sources).or_else(|failed| {
+            if self.debug {
+                let mut out = ui.out();
+                let mut text = Vec::new();
+                for (path, rendered) in &failed.rendered {
+                    text::document(path, rendered, &mut text);
+                }
+                out.write_all(&text)?;
+                out.flush()?;
+            }
+            Err(Failure::Input { sources: input.sources.clone(), faults: failed.faults })
+        })
+    }
+
     fn name_and_chart(&self) -> Result<(String, &str), Failure> {
+        let usage = |message: &str| Err(Failure::Usage(message.to_owned()));
         match self.names.as_slice() {
-            [name, chart] if !self.generate_name => Ok((name.clone(), chart)),
-            [_, _] => {
-                let message = "cannot set --generate-name and also specify a name";
-                Err(Failure::Usage(message.to_owned()))
+            [_, _] if self.name_template.is_some() => {
+                usage("cannot set --name-template and also specify a name")
             }
+            [_, _] if self.generate_name => {
+                usage("cannot set --generate-name and also specify a name")
+            }
+            [name, chart] => Ok((name.clone(), chart)),
             [chart, ..] => {
-                Ok((self.flags.name.clone().unwrap_or_else(|| "release-name".to_owned()), chart))
+                let name = match (&self.name_template, &self.flags.name) {
+                    (Some(template), _) => self.made_name(template)?,
+                    (None, Some(name)) => name.clone(),
+                    (None, None) => "release-name".to_owned(),
+                };
+                Ok((name, chart))
             }
-            [] => Err(Failure::Usage("name a chart".to_owned())),
+            [] => usage("name a chart"),
         }
     }
+
+    fn made_name(&self, template: &str) -> Result<String, Failure> {
+        let made = helm::name_from_template(template, &chance(self.flags.seed.as_deref()));
+        let sources = Arc::new(Sources::new());
+        made.map_err(|failed| Failure::Input { sources, faults: failed.faults })
+    }
+}
+
+/// The namespace to render for: that of the flag, of Helm's variable, or of the context.
+fn namespace(ui: &Ui) -> String {
+    let global = &ui.global;
+    let named = global.namespace.clone().or_else(|| std::env::var("HELM_NAMESPACE").ok());
+    let context = || {
+        let variable = std::env::var("HELM_KUBECONTEXT").ok().filter(|name| !name.is_empty());
+        let context = global.target.first().cloned().or(variable);
+        kubeconfig::namespace(global.kubeconfig.as_deref(), context.as_deref())
+    };
+    let found = named.filter(|name| !name.is_empty()).or_else(context);
+    found.filter(|name| !name.is_empty()).unwrap_or_else(|| "default".to_owned())
 }
 
 /// Writes one file per template; gives the files as they are written, once for each document.

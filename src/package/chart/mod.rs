@@ -13,6 +13,7 @@ mod dependency;
 pub mod glob;
 pub mod ignore;
 mod load;
+pub mod lock;
 mod metadata;
 pub mod schema;
 #[cfg(test)]

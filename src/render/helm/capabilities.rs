@@ -1,5 +1,6 @@
 //! `.Capabilities` without a cluster: Helm 4.3's, with what the user says of the target.
 
+use super::Request;
 use crate::template::gotmpl::objects::{BuildInfo, Capabilities, KubeVersion};
 
 /// The API versions that Helm takes for granted.
@@ -66,20 +67,19 @@ const API_VERSIONS: &[&str] = &[
 /// The version of Kubernetes that Helm takes for granted.
 const KUBE_VERSION: &str = "v1.37.0";
 
-/// Capabilities with a version of Kubernetes, or else Helm's, and with more API versions.
+/// The capabilities of a request's target: what it says of itself, or else what Helm takes for
+/// granted, with what the user adds.
 ///
 /// # Errors
 /// When the version is none.
-pub(super) fn capabilities(
-    kube_version: Option<&str>,
-    more: &[String],
-) -> Result<Capabilities, String> {
-    let known = API_VERSIONS.iter().map(|version| (*version).to_owned());
-    let version = kube_version.unwrap_or(KUBE_VERSION);
+pub(super) fn capabilities(request: &Request<'_>) -> Result<Capabilities, String> {
+    let granted = API_VERSIONS.iter().filter(|_| !request.served);
+    let known = granted.map(|version| (*version).to_owned());
+    let version = request.kube_version.unwrap_or(KUBE_VERSION);
     Ok(Capabilities {
         kube_version: parse_kube_version(version)
             .map_err(|why| format!("invalid kube version '{version}': {why}"))?,
-        api_versions: known.chain(more.iter().cloned()).collect(),
+        api_versions: known.chain(request.api_versions.iter().cloned()).collect(),
         helm_version: BuildInfo {
             version: "v4.3".to_owned(),
             git_commit: String::new(),

@@ -2,9 +2,11 @@
 //! always gives the same bytes.
 
 use crate::template::gotmpl::World;
-use crate::template::gotmpl::world::Random;
+use crate::template::gotmpl::world::{Lookup, Random};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
 
 /// Where random values come from, and what time it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,15 +37,21 @@ impl Chance {
         }
     }
 
-    pub(super) fn world(&self) -> World {
+    pub(super) fn world(&self, cluster: Option<Arc<dyn Lookup>>, resolves: bool) -> World {
         World {
             now: self.now,
             zone: self.zone.clone(),
             random: RefCell::new(Box::new(Stream { seed: self.seed, block: 0, left: Vec::new() })),
-            cluster: None,
-            resolve: None,
+            cluster,
+            resolve: resolves.then_some(resolve),
         }
     }
+}
+
+/// The first address of a host, or nothing.
+fn resolve(host: &str) -> String {
+    let found = (host, 0).to_socket_addrs().ok().and_then(|mut found| found.next());
+    found.map(|address| address.ip().to_string()).unwrap_or_default()
 }
 
 /// Bytes of SHA-256 over the seed and a counter.

@@ -13,15 +13,20 @@ mod chance;
 mod data;
 mod fault;
 mod manifest;
+mod name;
 mod objects;
 mod origin;
+mod post;
 #[cfg(test)]
 mod tests;
 pub mod text;
 
+pub use crate::template::gotmpl::world::Lookup;
 pub use chance::Chance;
 pub use manifest::{Hook, Manifest};
+pub use name::from_template as name_from_template;
 pub use objects::objects;
+pub use post::PostRender;
 
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::{FileId, Sources};
@@ -32,6 +37,7 @@ use crate::template::gotmpl::{self, Map, Options, Set, Value, stack};
 use crate::yaml::{self, Node, Number};
 use bytes::Bytes;
 use manifest::Rendering;
+use std::sync::Arc;
 
 /// What is to be rendered, and for whom.
 #[derive(Debug)]
@@ -50,12 +56,20 @@ pub struct Request<'a> {
     pub is_upgrade: bool,
     /// Kubernetes version of the target; nothing means Helm's default.
     pub kube_version: Option<&'a str>,
-    /// API versions that are there beside Helm's own.
+    /// API versions that are there.
     pub api_versions: &'a [String],
+    /// They are those of a target, in place of the ones that Helm takes for granted.
+    pub served: bool,
+    /// Answers `lookup`; without it every lookup finds nothing.
+    pub cluster: Option<&'a Arc<dyn Lookup>>,
+    /// `getHostByName` asks the network; else its answer is empty.
+    pub resolves: bool,
     /// Values are not checked against schemas.
     pub skip_schemas: bool,
     /// Chance and time.
     pub chance: &'a Chance,
+    /// A program that changes what was rendered.
+    pub post: Option<&'a dyn PostRender>,
     /// Manifests are wanted as data, every part of which knows where it comes from; else their
     /// texts are all there is.
     pub traced: bool,
@@ -119,8 +133,9 @@ pub fn render(request: &Request<'_>, sources: &Sources) -> Result<Release, Faile
 }
 
 fn run(request: &Request<'_>, sources: &Sources) -> Result<Release, Failed> {
-    let capabilities = capabilities::capabilities(request.kube_version, request.api_versions)
+    let capabilities = capabilities::capabilities(request)
         .map_err(|text| Diagnostic::error("wharf::values::kube_version", text))?;
+    name::check(request.name)?;
     let mut chart = chart::load(request.tree, sources)?;
     if chart.metadata.is_library() {
         let text = format!("{} charts are not installable", chart.metadata.kind);
@@ -159,7 +174,7 @@ fn run(request: &Request<'_>, sources: &Sources) -> Result<Release, Failed> {
     fault::unsupported(&chart, &capabilities)?;
     let seen = Node::from(&Json(&Value::Map(values.clone())));
     let templates = data::gather(&chart, &values, request, capabilities);
-    let world = request.chance.world();
+    let world = request.chance.world(request.cluster.cloned(), request.resolves);
     let options = Options::default();
     let set = Set::parse(&templates.sources)
         .map_err(|error| fault::of_templates(&error, &templates, &written, sources))?;
@@ -179,6 +194,9 @@ fn run(request: &Request<'_>, sources: &Sources) -> Result<Release, Failed> {
         }
     }
     files.sort_by(|a, b| a.0.cmp(&b.0));
+    if let Some(program) = request.post {
+        files = post::through(&files, program)?;
+    }
     let origins = origin::Origins::new(&templates, &written, sources);
     let manifests = match manifests(&files, request.traced.then_some(&origins)) {
         // what comes out well is not asked where it came from

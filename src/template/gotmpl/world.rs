@@ -1,7 +1,9 @@
 //! What templates may see of the outside: nothing, unless it is given here.
 
-use super::value::Value;
+use crate::yaml::Node;
 use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
 
 /// The outside of a render.
 pub struct World {
@@ -12,7 +14,7 @@ pub struct World {
     /// Where randomness comes from.
     pub random: RefCell<Box<dyn Random>>,
     /// Answers `lookup`; without it every lookup finds nothing.
-    pub cluster: Option<Box<dyn Lookup>>,
+    pub cluster: Option<Arc<dyn Lookup>>,
     /// Answers `getHostByName`; without it the answer is empty.
     pub resolve: Option<fn(&str) -> String>,
 }
@@ -24,9 +26,9 @@ pub trait Random {
 }
 
 /// Objects of a cluster.
-pub trait Lookup {
-    /// An object, or the list of all of its kind when `name` is empty; an empty map when there is
-    /// none.
+pub trait Lookup: fmt::Debug + Send + Sync {
+    /// An object, or the list of all of its kind when `name` is empty; nothing when there is none.
+    /// An empty `namespace` stands for all of them.
     ///
     /// # Errors
     /// A text that says why the cluster gave no answer.
@@ -36,11 +38,11 @@ pub trait Lookup {
         kind: &str,
         namespace: &str,
         name: &str,
-    ) -> Result<Value, String>;
+    ) -> Result<Option<Node>, String>;
 }
 
-impl std::fmt::Debug for World {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("World")
             .field("now", &self.now)
             .field("zone", &self.zone)

@@ -4,6 +4,7 @@
 use super::super::function::{Call, Failure, Function};
 use super::super::go_type::{ANY, STRING};
 use super::super::value::{Entries, Text, Value};
+use crate::yaml::{self, Node, Number};
 
 /// The functions.
 pub(super) static TABLE: &[Function] = &[
@@ -53,5 +54,18 @@ fn lookup(call: &mut Call<'_>) -> Result<Value, Failure> {
         return Ok(Value::map(Entries::new()));
     };
     let [api_version, kind, namespace, name] = [0, 1, 2, 3].map(|index| call.text(index).lossy());
-    Ok(cluster.lookup(&api_version, &kind, &namespace, &name)?)
+    let found = cluster.lookup(&api_version, &kind, &namespace, &name)?;
+    Ok(found.map_or_else(|| Value::map(Entries::new()), |object| from_api(&object)))
+}
+
+/// What an API server sends: unlike those of files, its whole numbers are integers.
+fn from_api(node: &Node) -> Value {
+    match &node.value {
+        yaml::Value::Number(Number::Int(int)) => Value::int64(*int),
+        yaml::Value::List(items) => Value::list(items.iter().map(from_api).collect::<Vec<_>>()),
+        yaml::Value::Map(map) => Value::map(
+            map.iter().map(|entry| (entry.key.as_str().into(), from_api(&entry.value))).collect(),
+        ),
+        _ => Value::from_node(node),
+    }
 }
