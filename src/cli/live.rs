@@ -46,7 +46,7 @@ impl Live {
 #[derive(Debug)]
 struct Objects {
     client: Client,
-    /// Templates run on a thread of their own, outside of any runtime.
+    /// Templates wait for answers on whatever thread they run.
     runtime: Handle,
 }
 
@@ -59,7 +59,8 @@ impl Lookup for Objects {
         name: &str,
     ) -> Result<Option<Node>, String> {
         let gvk = Gvk::new(api_version, kind);
-        match self.runtime.block_on(find(&self.client, &gvk, namespace, name)) {
+        let found = find(&self.client, &gvk, namespace, name);
+        match tokio::task::block_in_place(|| self.runtime.block_on(found)) {
             Err(ClusterError::Rejected { rejection, .. }) if rejection.code == 404 => Ok(None),
             Err(ClusterError::Rejected { rejection, .. }) => Err(rejection.message),
             Err(ClusterError::UnknownKind { .. }) => Err(format!(

@@ -106,11 +106,9 @@ impl Progress for Steps<'_> {
                      still so"
                 ),
             ),
-            Event::HookSkipped { kind, name } => self.line(
-                "warning",
-                color(AnsiColor::Yellow),
-                format_args!("Helm's hook {kind} {name} does not run"),
-            ),
+            Event::Hook { event, id } => {
+                self.line("hook", color(AnsiColor::Cyan), format_args!("{id} ({event})"));
+            }
             Event::Begins { total } => self.begin(total, "applying"),
             Event::Waits { total } => self.begin(total, "waiting"),
             Event::Changed { change, id } => {

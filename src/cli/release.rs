@@ -46,6 +46,9 @@ pub struct How {
     /// Take over objects that are not this release's
     #[arg(long)]
     pub take_ownership: bool,
+    /// Do not run hooks
+    #[arg(long)]
+    pub no_hooks: bool,
     /// Put the values of this command over those of the release's last revision
     #[arg(long, visible_alias = "reset-then-reuse-values")]
     pub reuse_values: bool,
@@ -64,6 +67,7 @@ impl ReleaseArgs {
             force_conflicts: how.force_conflicts,
             force_recreate: how.force_recreate,
             take_ownership: how.take_ownership,
+            without_hooks: how.no_hooks,
             ..Settings::default()
         }
     }
@@ -94,8 +98,12 @@ impl ReleaseArgs {
             }
         }
         super::report::warn(ui, &loaded.sources, &compiled.warnings);
-        let intent = intent(&compiled, &self.source)?;
-        let package = Package { objects: &compiled.objects, definitions: &compiled.crds };
+        let intent = intent(&compiled, &self.source, self.how.no_hooks)?;
+        let package = Package {
+            objects: &compiled.objects,
+            definitions: &compiled.crds,
+            hooks: &compiled.hooks,
+        };
         deploy::prepare(client, package, intent, settings).await.map_err(sorted)
     }
 
@@ -133,7 +141,11 @@ struct Past {
 }
 
 /// What the release is to become.
-fn intent(compiled: &Compiled, source: &SourceArgs) -> Result<Intent, Failure> {
+fn intent(
+    compiled: &Compiled,
+    source: &SourceArgs,
+    without_hooks: bool,
+) -> Result<Intent, Failure> {
     // plain manifests have no name of their own
     let plain = compiled.version.is_empty();
     let package = if plain { stem(&source.source) } else { compiled.name.clone() };
@@ -165,6 +177,8 @@ fn intent(compiled: &Compiled, source: &SourceArgs) -> Result<Intent, Failure> {
         config: if supplied { compiled.supplied.clone() } else { Node::NULL },
         manifest: manifest_text(&compiled.objects),
         notes: compiled.notes.clone(),
+        hooks: deploy::hooks_of(&compiled.hooks),
+        without_hooks,
         ..Intent::default()
     })
 }
@@ -234,6 +248,13 @@ async fn connect_to(ui: &Ui, target: Option<&String>) -> Result<Client, Failure>
         namespace: ui.global.namespace.clone(),
     };
     Client::connect(&options).await.map_err(remote)
+}
+
+/// Says which hooks will run, and when.
+pub fn say_hooks(ui: &Ui, prepared: &Prepared) {
+    for (event, hook) in prepared.hooks() {
+        ui.say(format_args!("{:<9} {} {} ({event})", "hook", hook.kind, hook.name));
+    }
 }
 
 /// Says what the server warned of.

@@ -233,7 +233,11 @@ impl Client {
     /// # Errors
     /// [`ClusterError::UnknownKind`] when the server has no such kind.
     pub async fn resource(&self, gvk: &Gvk) -> Result<Resource, ClusterError> {
-        if let Some(resource) = discovery::well_known(gvk) {
+        // once the server has told what it has, that counts
+        let may_be = |found: &Found| found.is_empty() || found.contains_key(gvk);
+        if let Some(resource) = discovery::well_known(gvk)
+            && self.shared.found.get().is_none_or(may_be)
+        {
             return Ok(resource);
         }
         let found = self.shared.found.get_or_try_init(|| self.discover()).await?;

@@ -17,7 +17,8 @@ pub use facts::{ReleaseFacts, TargetFacts};
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::Sources;
 use crate::base::tree::FileTree;
-use crate::object::Object;
+use crate::object::hook::When;
+use crate::object::{Object, meta};
 use crate::package::kustomization::Files;
 use crate::package::overlay::Layer;
 use crate::package::{self, Kind};
@@ -66,6 +67,8 @@ pub struct Beside {
 pub struct Compiled {
     /// The objects.
     pub objects: Vec<Object>,
+    /// Objects that run at times of their own, tests among them.
+    pub hooks: Vec<Object>,
     /// Custom resource definitions that must be there before the objects.
     pub crds: Vec<Object>,
     /// Text for the person who installs the package.
@@ -129,7 +132,7 @@ pub fn for_each(
         return faults.finish(()).map(|((), warnings)| warnings);
     }
     let compiled = compile(request, sources)?;
-    compiled.crds.into_iter().chain(compiled.objects).for_each(take);
+    compiled.crds.into_iter().chain(compiled.objects).chain(compiled.hooks).for_each(take);
     Ok(compiled.warnings)
 }
 
@@ -193,6 +196,7 @@ fn without_values(
     warnings.extend(more);
     Ok(Compiled {
         objects: rendered.objects,
+        hooks: Vec::new(),
         crds: rendered.crds,
         notes: None,
         warnings,
@@ -254,6 +258,7 @@ fn native(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics>
     let (rendered, warnings) = changed(rendered, overlays, request, sources)?;
     Ok(Compiled {
         objects: rendered.objects,
+        hooks: Vec::new(),
         crds: rendered.crds,
         notes: rendered.notes,
         warnings,
@@ -306,6 +311,7 @@ fn chart(request: &Request, sources: &Sources) -> Result<Compiled, Diagnostics> 
     warnings.extend(more);
     Ok(Compiled {
         objects: objects.objects,
+        hooks: objects.hooks,
         crds: objects.crds,
         notes: objects.notes,
         warnings,
@@ -353,11 +359,21 @@ fn changed(
     let schemas = Schemas::kubernetes(&request.target.kube_version).unwrap_or_else(Schemas::latest);
     let mut sink = Diagnostics::new();
     let mut all = rendered.crds;
-    let definitions: HashSet<_> = all.iter().map(|object| object.origin.clone()).collect();
+    let origins = |objects: &[Object]| -> HashSet<_> {
+        objects.iter().map(|object| object.origin.clone()).collect()
+    };
+    let (definitions, timed) = (origins(&all), origins(&rendered.hooks));
     all.extend(rendered.objects);
+    all.extend(rendered.hooks);
     let all = overlay::apply(overlays, all, &schemas, sources, &mut sink)?;
-    let (crds, objects) = all.into_iter().partition(|object| definitions.contains(&object.origin));
-    sink.finish(Rendered { objects, crds, notes: rendered.notes })
+    let is_hook = |object: &Object| {
+        timed.contains(&object.origin)
+            && When::read(|key| meta::annotation(&object.root, key)).is_some()
+    };
+    let (crds, all): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|object| definitions.contains(&object.origin));
+    let (hooks, objects) = all.into_iter().partition(is_hook);
+    sink.finish(Rendered { objects, hooks, crds, notes: rendered.notes })
 }
 
 /// `values.yaml`, or nothing.

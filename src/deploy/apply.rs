@@ -10,7 +10,9 @@
 use super::cause;
 use super::claim::{self, Heartbeat};
 use super::error::DeployError;
+use super::hooks::Runner;
 use super::live::Prepared;
+use super::manifest;
 use super::observe::{self, Waited};
 use super::progress::{Event, Progress};
 use super::remove::{self, RemoveOptions};
@@ -19,7 +21,8 @@ use super::waves::{self, Done};
 use crate::base::clock::{Clock, SystemClock};
 use crate::cluster::{ApplyOptions, Client};
 use crate::object::ObjectId;
-use crate::plan::{Counts, Intent};
+use crate::object::status::readiness;
+use crate::plan::{Action, Counts, Intent, Plan};
 use crate::release::{Chart, Draft, History, MANAGER, Record, ReleaseError, Status, Store};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +44,8 @@ pub struct Settings {
     pub wait: bool,
     /// For how long.
     pub timeout: Duration,
+    /// Leave hooks out.
+    pub without_hooks: bool,
     /// Put back what was before when it fails.
     pub atomic: bool,
     /// So many revisions are kept; 0: all.
@@ -59,6 +64,7 @@ impl Default for Settings {
             force_recreate: false,
             wait: true,
             timeout: Duration::from_secs(300),
+            without_hooks: false,
             atomic: false,
             history_max: 10,
             description: None,
@@ -103,6 +109,15 @@ impl Operation {
             Operation::Install => "Install complete".to_owned(),
             Operation::Upgrade => "Upgrade complete".to_owned(),
             Operation::Rollback(to) => format!("Rollback to {}", to.version()),
+        }
+    }
+
+    /// When hooks run: before and after.
+    fn events(&self) -> (&'static str, &'static str) {
+        match self {
+            Operation::Install => ("pre-install", "post-install"),
+            Operation::Upgrade => ("pre-upgrade", "post-upgrade"),
+            Operation::Rollback(_) => ("pre-rollback", "post-rollback"),
         }
     }
 
@@ -170,7 +185,8 @@ pub(super) async fn run(
         .map(|action| action.id.clone())
         .collect();
     if plan.is_empty()
-        && let Some(same) = same_as_last(&history, &intent, &operation)
+        && !matches!(operation, Operation::Rollback(_))
+        && let Some(same) = as_recorded(&history, &intent)
     {
         let done = waves::run(client, &plan, progress, cancel).await;
         finish(client, &ids, &done, 0, settings, progress, cancel).await?;
@@ -190,8 +206,13 @@ pub(super) async fn run(
     let heartbeat = Heartbeat::start(&store, &record);
     let total = plan.actions.iter().filter(|action| action.change.acts()).count();
     progress.event(Event::Begins { total });
-    let done = waves::run(client, &plan, progress, cancel).await;
-    let result = finish(client, &ids, &done, total, settings, progress, cancel).await;
+    let result = if intent.without_hooks || intent.hooks.is_empty() {
+        let done = waves::run(client, &plan, progress, cancel).await;
+        finish(client, &ids, &done, total, settings, progress, cancel).await
+    } else {
+        let runner = Runner { client, timeout: settings.timeout, progress, cancel };
+        with_hooks(&runner, &plan, &ids, &mut record, &operation, settings).await
+    };
     heartbeat.stop().await;
     record.holder = None;
     match result {
@@ -218,6 +239,34 @@ pub(super) async fn run(
             Err(error)
         }
     }
+}
+
+/// Carries out a plan between its hooks. Definitions of kinds come before the first of them, which
+/// may be of these kinds.
+async fn with_hooks(
+    runner: &Runner<'_>,
+    plan: &Plan,
+    ids: &[ObjectId],
+    record: &mut Record,
+    operation: &Operation,
+    settings: &Settings,
+) -> Result<(), DeployError> {
+    let Runner { client, progress, cancel, .. } = *runner;
+    let (before, after) = operation.events();
+    let is_definition = |action: &&Action| {
+        action.id.gvk.kind == "CustomResourceDefinition" && action.desired.is_some()
+    };
+    let (first, rest): (Vec<&Action>, Vec<&Action>) = plan.actions.iter().partition(is_definition);
+    let part = |actions: Vec<&Action>| Plan { actions: actions.into_iter().cloned().collect() };
+    let (first, rest) = (part(first), part(rest));
+    let total = plan.actions.iter().filter(|action| action.change.acts()).count();
+    let mut done = waves::run(client, &first, progress, cancel).await;
+    if done.failures.is_empty() && !done.interrupted {
+        runner.run(record, before).await?;
+        done.add(waves::run(client, &rest, progress, cancel).await);
+    }
+    finish(client, ids, &done, total, settings, progress, cancel).await?;
+    runner.run(record, after).await
 }
 
 /// Turns what was done into a result: failures, an interruption, or readiness.
@@ -250,7 +299,8 @@ async fn finish(
         return Ok(());
     }
     let started = tokio::time::Instant::now();
-    match observe::wait(client, ids, &done.objects, settings.timeout, progress, cancel).await? {
+    let Settings { timeout, .. } = *settings;
+    match observe::wait(client, ids, &done.objects, timeout, readiness, progress, cancel).await? {
         Waited::Ready => Ok(()),
         Waited::Interrupted => Err(interrupted()),
         Waited::Not(objects) => {
@@ -265,16 +315,19 @@ async fn finish(
     }
 }
 
+/// True when the last revision is deployed and a new one would be the same.
+pub(super) fn is_as_recorded(history: &History, intent: &Intent) -> bool {
+    as_recorded(history, intent).is_some()
+}
+
 /// The last revision's number, when it is deployed and a new one would be the same.
-fn same_as_last(history: &History, intent: &Intent, operation: &Operation) -> Option<i64> {
-    if matches!(operation, Operation::Rollback(_)) {
-        return None;
-    }
+fn as_recorded(history: &History, intent: &Intent) -> Option<i64> {
     let last = history.last().filter(|last| last.status() == Status::Deployed)?;
-    let same = last.manifest() == intent.manifest
+    let same = manifest::is_same(last.manifest(), &intent.manifest)
         && *last.config() == intent.config
         && last.chart() == chart(intent)
-        && last.notes().map(str::to_owned) == intent.notes;
+        && last.notes().map(str::to_owned) == intent.notes
+        && manifest::are_same_hooks(&last.hooks(), &intent.hooks);
     same.then(|| last.version())
 }
 
@@ -311,6 +364,7 @@ fn record(intent: &Intent, operation: &Operation, history: &History) -> Record {
         defaults: intent.defaults.clone(),
         config: intent.config.clone(),
         manifest: intent.manifest.clone(),
+        hooks: intent.hooks.clone(),
         notes: intent.notes.clone(),
     };
     let mut record = Record::new(draft, now);
@@ -352,7 +406,11 @@ async fn undo(
             })
         }
         None => {
-            let options = RemoveOptions { timeout: settings.timeout, ..RemoveOptions::default() };
+            let options = RemoveOptions {
+                timeout: settings.timeout,
+                without_hooks: settings.without_hooks,
+                ..RemoveOptions::default()
+            };
             let removed = remove::uninstall(
                 client,
                 &intent.namespace,

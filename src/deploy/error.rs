@@ -27,6 +27,32 @@ impl fmt::Display for NotReady {
     }
 }
 
+/// A hook that failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FailedHook {
+    /// When it ran, such as `pre-install`.
+    pub event: String,
+    /// The file it came from.
+    pub path: String,
+    /// How long it was waited for, in seconds; nothing when it failed for good.
+    pub waited: Option<u64>,
+    /// The hook, and why it failed.
+    pub object: NotReady,
+}
+
+impl fmt::Display for FailedHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FailedHook { event, path, waited, object } = self;
+        write!(f, "the {event} hook {} of {path} ", object.object)?;
+        match waited {
+            Some(seconds) => write!(f, "is not done after {seconds} s: ")?,
+            None => f.write_str("failed: ")?,
+        }
+        f.write_str(&object.message)?;
+        object.cause.iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
 /// Why a plan could not be made or carried out.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum DeployError {
@@ -107,6 +133,15 @@ pub enum DeployError {
         /// The objects.
         objects: Vec<NotReady>,
     },
+    /// A hook failed.
+    #[error("{0}")]
+    #[diagnostic(
+        code(wharf::deploy::hook),
+        help(
+            "it is left as it is to be looked at, unless it asks to be deleted; `--no-hooks` leaves hooks out"
+        )
+    )]
+    Hook(Box<FailedHook>),
     /// Ctrl-C.
     #[error("interrupted after {done} of {total} changes{}", list(.applied))]
     #[diagnostic(
@@ -243,6 +278,21 @@ mod tests {
                 },
                 "wharf::deploy::bad_manifest",
                 "the stored manifest of a revision 1 cannot be read: ",
+            ),
+            (
+                DeployError::Hook(Box::new(FailedHook {
+                    event: "pre-install".into(),
+                    path: "shop/templates/migrate.yaml".into(),
+                    waited: None,
+                    object: NotReady {
+                        object: "Job migrate".into(),
+                        message: "failed (BackoffLimitExceeded)".into(),
+                        cause: vec!["no such table".into()],
+                    },
+                })),
+                "wharf::deploy::hook",
+                "the pre-install hook Job migrate of shop/templates/migrate.yaml failed: failed \
+                 (BackoffLimitExceeded)\n  no such table",
             ),
         ] {
             let error: DeployError = error;

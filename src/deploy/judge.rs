@@ -3,7 +3,7 @@
 
 use super::error::DeployError;
 use super::live::{self, Kinds};
-use crate::cluster::{Client, ClusterError};
+use crate::cluster::Client;
 use crate::object::inventory::Key;
 use crate::object::{Object, meta};
 use crate::plan::{Forecast, Options, Subject, build, prepare};
@@ -21,14 +21,11 @@ pub async fn judge(
     release: (&str, &str),
     take_ownership: bool,
 ) -> Result<(), DeployError> {
-    let served = client.api_versions().await?;
+    // the server says what it has before it is asked for any of it
+    client.api_versions().await?;
     let mut wanted = Vec::with_capacity(manifests.len());
     for root in manifests {
         let Some(gvk) = meta::gvk(root) else { continue };
-        let (api_version, kind) = (gvk.api_version(), gvk.kind.to_string());
-        if !served.is_empty() && !served.contains(&format!("{api_version}/{kind}")) {
-            return Err(ClusterError::UnknownKind { api_version, kind }.into());
-        }
         let resource = client.resource(&gvk).await?;
         let object = Object { root: (*root).clone(), origin: Arc::default() };
         wanted.push(prepare(&object, resource.namespaced, release));

@@ -4,10 +4,11 @@
 //! proves that nothing would change costs no further request; all others are applied as a dry run,
 //! so that conflicts and faults are known before anything is changed.
 
-use super::apply::Settings;
+use super::apply::{self, Settings};
 use super::error::DeployError;
 use super::manifest;
 use crate::cluster::{ApplyOptions, Client, ClusterError, ListOptions, Rejection, Resource};
+use crate::object::hook::{Hook, at_event};
 use crate::object::inventory::{Inventory, Key};
 use crate::object::{Gvk, Object, ObjectId, meta};
 use crate::plan::{
@@ -32,6 +33,8 @@ pub struct Package<'a> {
     pub objects: &'a [Object],
     /// Definitions of custom kinds: applied first, never pruned.
     pub definitions: &'a [Object],
+    /// Objects that run at times of their own.
+    pub hooks: &'a [Object],
 }
 
 /// A plan, and what it is based on.
@@ -50,6 +53,21 @@ impl Prepared {
     #[must_use]
     pub fn makes_namespace(&self) -> bool {
         self.home().is_some()
+    }
+
+    /// The hooks that carrying it out runs, and when; none when there is nothing to carry out.
+    #[must_use]
+    pub fn hooks(&self) -> Vec<(&'static str, &Hook)> {
+        let intent = &self.intent;
+        let events = if self.history.is_install() {
+            ["pre-install", "post-install"]
+        } else {
+            ["pre-upgrade", "post-upgrade"]
+        };
+        let idle = self.plan.is_empty() && apply::is_as_recorded(&self.history, intent);
+        let events = events.into_iter().filter(|_| !intent.without_hooks && !idle);
+        let all = events.map(|event| (event, at_event(&intent.hooks, event)));
+        all.flat_map(|(event, hooks)| hooks.into_iter().map(move |hook| (event, hook))).collect()
     }
 
     /// The creation of the release's own namespace, when that is part of the plan. It comes before
@@ -173,7 +191,7 @@ pub(super) struct Kinds {
 
 impl Kinds {
     async fn of(client: &Client, package: Package<'_>) -> Result<Kinds, DeployError> {
-        let all = || package.definitions.iter().chain(package.objects);
+        let all = || package.definitions.iter().chain(package.objects).chain(package.hooks);
         let coming = all()
             .filter(|object| object.kind() == "CustomResourceDefinition")
             .map(|object| {

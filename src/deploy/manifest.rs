@@ -2,6 +2,7 @@
 
 use super::error::DeployError;
 use crate::base::source::Sources;
+use crate::object::hook::{Hook, When};
 use crate::object::{Object, Origin, meta};
 use crate::release::Record;
 use crate::yaml::{self, Node, emit};
@@ -13,11 +14,7 @@ use std::sync::Arc;
 pub fn manifest_text(objects: &[Object]) -> String {
     let mut text = String::new();
     for object in objects {
-        let origin = &object.origin;
-        let source = match (origin.package.is_empty(), origin.file.starts_with(&origin.package)) {
-            (false, false) => format!("{}/{}", origin.package, origin.file),
-            _ => origin.file.clone(),
-        };
+        let source = path(object);
         text.push_str("---\n");
         if !source.is_empty() {
             // a name with a line break would end the comment
@@ -29,6 +26,58 @@ pub fn manifest_text(objects: &[Object]) -> String {
         }
     }
     text
+}
+
+/// Hooks as a record keeps them. One whose annotations name no event is none.
+#[must_use]
+pub fn hooks_of(objects: &[Object]) -> Vec<Hook> {
+    let hook = |object: &Object| {
+        let when = When::read(|key| meta::annotation(&object.root, key))?.ok()?;
+        Some(Hook {
+            name: object.name().to_owned(),
+            kind: object.kind().to_owned(),
+            path: path(object),
+            manifest: emit::to_string(&object.root, &emit::Style::default()),
+            when,
+        })
+    };
+    objects.iter().filter_map(hook).collect()
+}
+
+/// True when two texts hold the same objects: Helm writes them with comments and quotes of its own.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    let objects = |text: &str| read("manifest", text);
+    one == other || matches!((objects(one), objects(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// True when hooks are the same, in whatever order. A policy that Helm fills in when it runs one
+/// counts as none.
+pub(super) fn are_same_hooks(some: &[Hook], others: &[Hook]) -> bool {
+    let plain = |hooks: &[Hook]| -> Vec<Hook> {
+        let mut hooks = hooks.to_vec();
+        for hook in &mut hooks {
+            if hook.when.delete_policies == ["before-hook-creation"] {
+                hook.when.delete_policies.clear();
+            }
+        }
+        hooks.sort_by(|a, b| (&a.kind, &a.name, &a.path).cmp(&(&b.kind, &b.name, &b.path)));
+        hooks
+    };
+    let same = |(a, b): (&Hook, &Hook)| {
+        let text = Hook { manifest: b.manifest.clone(), ..a.clone() };
+        text == *b && is_same(&a.manifest, &b.manifest)
+    };
+    let (some, others) = (plain(some), plain(others));
+    some.len() == others.len() && some.iter().zip(&others).all(same)
+}
+
+/// The file of an object, with its package.
+fn path(object: &Object) -> String {
+    let origin = &object.origin;
+    match (origin.package.is_empty(), origin.file.starts_with(&origin.package)) {
+        (false, false) => format!("{}/{}", origin.package, origin.file),
+        _ => origin.file.clone(),
+    }
 }
 
 /// Reads the objects of a record's manifest.

@@ -27,10 +27,10 @@ mod waves;
 
 pub use apply::{Outcome, Settings, execute};
 pub use cause::explain;
-pub use error::{DeployError, NotReady};
+pub use error::{DeployError, FailedHook, NotReady};
 pub use judge::judge;
 pub use live::{Package, Prepared, owned, prepare};
-pub use manifest::{manifest_text, parse_documents};
+pub use manifest::{hooks_of, manifest_text, parse_documents};
 pub use observe::observe_once;
 pub use progress::{Event, Progress};
 pub use remove::{Removal, RemoveOptions, prepare_removal, uninstall};

@@ -52,13 +52,14 @@ pub async fn observe_once(
     Ok(stream::iter(asked).buffered(32).try_collect().await?)
 }
 
-/// Waits until all objects are ready, one has failed, time is up, or it is told to stop. `known`
-/// holds what is known of them.
+/// Waits until all objects are ready, as `judge` has it, one has failed, time is up, or it is told
+/// to stop. `known` holds what is known of them.
 pub(super) async fn wait(
     client: &Client,
     ids: &[ObjectId],
     known: &HashMap<Key, Node>,
     timeout: Duration,
+    judge: fn(&Node) -> Readiness,
     progress: &dyn Progress,
     cancel: &CancellationToken,
 ) -> Result<Waited, ClusterError> {
@@ -66,7 +67,7 @@ pub(super) async fn wait(
         .iter()
         .map(|id| {
             let key = Key::from(id);
-            let state = known.get(&key).map_or_else(Readiness::missing, readiness);
+            let state = known.get(&key).map_or_else(Readiness::missing, judge);
             (key, (id, state))
         })
         .collect();
@@ -108,7 +109,7 @@ pub(super) async fn wait(
                 };
                 let (key, live) = change?;
                 let Some((id, state)) = states.get_mut(&key) else { continue };
-                let now = live.as_ref().map_or_else(Readiness::missing, readiness);
+                let now = live.as_ref().map_or_else(Readiness::missing, judge);
                 if now == *state {
                     continue;
                 }

@@ -19,12 +19,12 @@ pub enum Event<'a> {
         /// The revision that it works on.
         version: i64,
     },
-    /// A hook that Helm stored with the release does not run.
-    HookSkipped {
-        /// Kind of its object.
-        kind: &'a str,
-        /// Name of its object.
-        name: &'a str,
+    /// A hook begins to run.
+    Hook {
+        /// When it runs, such as `pre-install`.
+        event: &'a str,
+        /// Its object.
+        id: &'a ObjectId,
     },
     /// So many objects are about to be changed.
     Begins {

@@ -1,7 +1,7 @@
 //! Uninstalling: the plan for no objects.
 
 use super::error::DeployError;
-use super::hooks;
+use super::hooks::Runner;
 use super::live::{self, Kinds};
 use super::progress::{Event, Progress};
 use super::waves;
@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 pub struct RemoveOptions {
     /// Keep the records, marked as uninstalled.
     pub keep_history: bool,
+    /// Leave hooks out.
+    pub without_hooks: bool,
     /// Wait until the objects are gone.
     pub wait: bool,
     /// For how long.
@@ -27,7 +29,12 @@ pub struct RemoveOptions {
 
 impl Default for RemoveOptions {
     fn default() -> RemoveOptions {
-        RemoveOptions { keep_history: false, wait: true, timeout: Duration::from_secs(300) }
+        RemoveOptions {
+            keep_history: false,
+            without_hooks: false,
+            wait: true,
+            timeout: Duration::from_secs(300),
+        }
     }
 }
 
@@ -95,7 +102,11 @@ pub async fn uninstall(
         last.set_deleted(Status::Uninstalling, text, SystemClock.now());
         store.update(&last, SystemClock.now()).await?;
     }
-    hooks::tell_skipped(&last, ["pre-delete", "post-delete"], progress);
+    let runner = Runner { client, timeout: options.timeout, progress, cancel };
+    let runs = !options.without_hooks && last.status() != Status::Uninstalled;
+    if runs {
+        runner.run(&mut last, "pre-delete").await?;
+    }
     progress.event(Event::Begins { total });
     let done = waves::run(client, &plan, progress, cancel).await;
     if !done.failures.is_empty() {
@@ -111,6 +122,9 @@ pub async fn uninstall(
     }
     if options.wait {
         wait_until_gone(client, &plan, options.timeout).await?;
+    }
+    if runs {
+        runner.run(&mut last, "post-delete").await?;
     }
     if options.keep_history {
         if last.status() != Status::Uninstalled {

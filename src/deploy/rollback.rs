@@ -2,7 +2,6 @@
 
 use super::apply::{self, Operation, Outcome, Settings};
 use super::error::DeployError;
-use super::hooks;
 use super::live::{Package, prepare};
 use super::manifest;
 use super::progress::Progress;
@@ -26,7 +25,6 @@ pub async fn rollback(
 ) -> Result<Outcome, DeployError> {
     let history = Store::new(client.clone(), namespace).existing(name).await?;
     let target = choose(&history, name, to)?.clone();
-    hooks::tell_skipped(&target, ["pre-rollback", "post-rollback"], progress);
     let objects = manifest::parse(&target)?;
     let chart = target.chart();
     let intent = Intent {
@@ -43,8 +41,10 @@ pub async fn rollback(
         config: target.config().clone(),
         manifest: target.manifest().to_owned(),
         notes: target.notes().map(str::to_owned),
+        hooks: target.hooks(),
+        without_hooks: settings.without_hooks,
     };
-    let package = Package { objects: &objects, definitions: &[] };
+    let package = Package { objects: &objects, definitions: &[], hooks: &[] };
     let prepared = prepare(client, package, intent, settings).await?;
     let operation = Operation::Rollback(Box::new(target));
     apply::run(client, prepared, operation, settings, progress, cancel).await

@@ -4,6 +4,7 @@ use super::observe;
 use super::progress::{Event, Progress};
 use crate::cluster::{ApplyOptions, Client, ClusterError, DeleteOptions};
 use crate::object::inventory::Key;
+use crate::object::status::readiness;
 use crate::object::{ObjectId, meta};
 use crate::plan::{Action, Change, Plan};
 use crate::yaml::Node;
@@ -17,7 +18,7 @@ const AHEAD: usize = 32;
 
 /// How long something that others need (a definition of a kind, the end of what is made anew) is
 /// waited for.
-const STEP: Duration = Duration::from_secs(60);
+pub(super) const STEP: Duration = Duration::from_secs(60);
 
 /// What came of carrying out a plan.
 #[derive(Debug, Default)]
@@ -30,6 +31,16 @@ pub(super) struct Done {
     pub(super) objects: HashMap<Key, Node>,
     /// True when it was told to stop.
     pub(super) interrupted: bool,
+}
+
+impl Done {
+    /// What came of what followed.
+    pub(super) fn add(&mut self, next: Done) {
+        self.applied.extend(next.applied);
+        self.failures.extend(next.failures);
+        self.objects.extend(next.objects);
+        self.interrupted |= next.interrupted;
+    }
 }
 
 /// Carries out a plan. Stops after the wave in which something failed, or when told to; what is
@@ -94,7 +105,7 @@ async fn established(
         return;
     }
     let ids: Vec<ObjectId> = wave.iter().map(|action| action.id.clone()).collect();
-    match observe::wait(client, &ids, &done.objects, STEP, &(), cancel).await {
+    match observe::wait(client, &ids, &done.objects, STEP, readiness, &(), cancel).await {
         Ok(observe::Waited::Ready) => {}
         Ok(observe::Waited::Interrupted) => done.interrupted = true,
         Ok(observe::Waited::Not(objects)) => {

@@ -1,6 +1,7 @@
 //! The vocabulary of Kubernetes objects: identity, metadata, selectors, patches, readiness. No I/O.
 
 mod gvk;
+pub mod hook;
 mod id;
 pub mod inventory;
 pub mod meta;
@@ -13,5 +14,6 @@ pub mod ssa;
 pub mod status;
 
 pub use gvk::Gvk;
+pub use hook::Hook;
 pub use id::ObjectId;
 pub use object::{Object, Origin};

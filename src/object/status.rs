@@ -61,7 +61,9 @@ impl Readiness {
         Readiness { state: State::Current, message: message.into() }
     }
 
-    fn in_progress(message: impl Into<String>) -> Readiness {
+    /// On its way, in these words.
+    #[must_use]
+    pub fn in_progress(message: impl Into<String>) -> Readiness {
         Readiness { state: State::InProgress, message: message.into() }
     }
 

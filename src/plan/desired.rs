@@ -6,6 +6,7 @@
 //! that the release record keeps.
 
 use super::refusal::Refusal;
+use crate::object::Hook;
 use crate::object::inventory::Key;
 use crate::object::{Object, ObjectId, meta};
 use crate::yaml::{Node, Value};
@@ -47,6 +48,10 @@ pub struct Intent {
     pub config: Node,
     /// All objects as text, for the record.
     pub manifest: String,
+    /// Objects that run at times of their own.
+    pub hooks: Vec<Hook>,
+    /// They are kept with the release, but do not run.
+    pub without_hooks: bool,
     /// Notes for the user.
     pub notes: Option<String>,
 }

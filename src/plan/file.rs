@@ -8,7 +8,7 @@ use super::build::{Action, Change, Plan};
 use super::desired::{Intent, PackageFacts};
 use super::fields::{FieldChange, changes};
 use super::shown::{clean, masked_pair};
-use crate::object::{Gvk, ObjectId, meta};
+use crate::object::{Gvk, Hook, ObjectId, meta};
 use crate::yaml::Node;
 
 const API_VERSION: &str = "wharf.dev/v1";
@@ -65,6 +65,8 @@ impl Saved {
         root.set("defaults", intent.defaults.clone());
         root.set("config", intent.config.clone());
         root.set("manifest", intent.manifest.as_str());
+        root.set("hooks", intent.hooks.iter().map(Hook::to_node).collect::<Vec<_>>());
+        root.set("withoutHooks", intent.without_hooks);
         if let Some(notes) = &intent.notes {
             root.set("notes", notes.as_str());
         }
@@ -107,6 +109,8 @@ impl Saved {
             defaults: root.get("defaults").cloned().unwrap_or_default(),
             config: root.get("config").cloned().unwrap_or_default(),
             manifest: need(&["manifest"])?,
+            hooks: root.items_at(&["hooks"]).iter().map(Hook::from_node).collect(),
+            without_hooks: root.get("withoutHooks").and_then(Node::as_bool).unwrap_or_default(),
             notes: root.str_at(&["notes"]).map(str::to_owned),
         };
         let actions = root
@@ -223,6 +227,7 @@ mod tests {
             namespace: "prod".into(),
             base_revision: 4,
             manifest: "---\n".into(),
+            hooks: vec![Hook { name: "before".into(), ..Hook::default() }],
             notes: Some("hello".into()),
             config: Node::from(json!({"a": null})),
             ..Intent::default()

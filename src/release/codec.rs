@@ -162,6 +162,7 @@ mod tests {
             defaults: Node::map(),
             config: Node::from(json!({"a": null})),
             manifest,
+            hooks: Vec::new(),
             notes: None,
         };
         Record::new(draft, now)

@@ -19,5 +19,5 @@ mod store;
 pub use codec::{RECORD_LIMIT, from_object, object_name, to_secret};
 pub use error::ReleaseError;
 pub use history::History;
-pub use record::{Chart, Draft, Record, Status};
+pub use record::{Chart, Draft, HookRun, Record, Status};
 pub use store::{MANAGER, Store};

@@ -3,6 +3,7 @@
 //! A record is Helm's release JSON, kept whole: what is read is read in place, and fields that
 //! nothing here knows survive a rewrite.
 
+use crate::object::Hook;
 use crate::yaml::Node;
 use jiff::Timestamp;
 use std::fmt;
@@ -88,6 +89,17 @@ impl fmt::Display for Chart {
     }
 }
 
+/// A run of a hook.
+#[derive(Clone, Copy, Debug)]
+pub struct HookRun {
+    /// When it began.
+    pub started: Timestamp,
+    /// When it was over.
+    pub completed: Timestamp,
+    /// What came of it.
+    pub succeeded: bool,
+}
+
 /// What a new record is made of.
 #[derive(Clone, Debug)]
 pub struct Draft {
@@ -111,6 +123,8 @@ pub struct Draft {
     pub config: Node,
     /// All objects as text.
     pub manifest: String,
+    /// Objects that run at times of their own.
+    pub hooks: Vec<Hook>,
     /// The notes, when there are any.
     pub notes: Option<String>,
 }
@@ -168,6 +182,9 @@ impl Record {
             root.set("config", draft.config);
         }
         root.set("manifest", draft.manifest);
+        if !draft.hooks.is_empty() {
+            root.set("hooks", draft.hooks.iter().map(Hook::to_node).collect::<Vec<_>>());
+        }
         root.set("version", draft.version);
         root.set("namespace", draft.namespace);
         // Without `apply_method` Helm goes on with patches of what differs. Were it to apply on the
@@ -289,10 +306,22 @@ impl Record {
         }
     }
 
-    /// The hooks that Helm stored; wharf's own packages have none.
+    /// The objects that run at times of their own.
     #[must_use]
-    pub fn hooks(&self) -> &[Node] {
-        self.root.items_at(&["hooks"])
+    pub fn hooks(&self) -> Vec<Hook> {
+        self.root.items_at(&["hooks"]).iter().map(Hook::from_node).collect()
+    }
+
+    /// Notes when a hook ran and what came of it.
+    pub fn note_run(&mut self, hook: &Hook, run: &HookRun) {
+        let hooks = self.root.get_mut("hooks").and_then(Node::as_list_mut);
+        let same = |node: &&mut Node| Hook::from_node(node) == *hook;
+        let Some(entry) = hooks.into_iter().flatten().find(same) else { return };
+        let mut node = Node::map();
+        node.set("started_at", run.started.to_string());
+        node.set("completed_at", run.completed.to_string());
+        node.set("phase", if run.succeeded { "Succeeded" } else { "Failed" });
+        entry.set("last_run", node);
     }
 
     /// The whole release JSON.

@@ -86,7 +86,7 @@ pub fn render(
         }
     };
     collector.faults.finish(())?;
-    Ok(Rendered { objects, crds, notes })
+    Ok(Rendered { objects, crds, notes, ..Rendered::default() })
 }
 
 /// Definitions say where they come from as templates do: by the package and the path in it.

@@ -14,6 +14,8 @@ use crate::object::Object;
 pub struct Rendered {
     /// The objects, in the order of the files' names and of the documents in them.
     pub objects: Vec<Object>,
+    /// Objects that run at times of their own, tests among them.
+    pub hooks: Vec<Object>,
     /// Custom resource definitions that must be there before the objects.
     pub crds: Vec<Object>,
     /// Text for the person who installs the package.

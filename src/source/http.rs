@@ -111,6 +111,13 @@ pub struct Web {
     login: Login,
 }
 
+impl Default for Web {
+    /// Without a login, and with what the system trusts.
+    fn default() -> Web {
+        Web::new(Login::default(), &Tls::default())
+    }
+}
+
 impl Web {
     /// A client with a login and settings of encrypted connections.
     #[must_use]

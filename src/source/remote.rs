@@ -5,7 +5,7 @@
 
 use super::cache::Cache;
 use super::git;
-use super::http::{self, HttpError};
+use super::http::{HttpError, Web};
 use super::oci;
 use crate::base::archive;
 use crate::base::digest::Digest;
@@ -85,7 +85,7 @@ impl Remote for Fetcher {
     fn file(&self, address: &str) -> Result<Bytes, RemoteError> {
         self.pinned(
             address,
-            || http::get(address, None),
+            || async { Web::default().get(address).await },
             |error| match error {
                 HttpError::Answer { .. } if Repository::parse(address).is_ok() => {
                     RemoteError::Failed("URL is a git repository".to_owned())
@@ -140,7 +140,9 @@ impl Remote for Fetcher {
             self.pinned(&key, pull, |error| failed(&error))?
         } else {
             let range = if version.is_empty() && devel { ">0.0.0-0" } else { version };
-            let fetch = || http::chart(repository, name, range, None);
+            let fetch = || async {
+                Web::default().chart(repository, name, range).await.map(|(_, archive)| archive)
+            };
             self.pinned(&key, fetch, |error| failed(&error))?
         };
         let unpacked = archive::unpack(&bytes, name, &Limits::default());

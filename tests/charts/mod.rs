@@ -1,6 +1,8 @@
 //! Charts on the command line: flags, repositories, and what hostile ones cannot do.
 
 mod flags;
+mod repositories;
+mod safety;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -68,6 +70,13 @@ impl Folder {
         }
         command.stdin(Stdio::null());
         command
+    }
+
+    /// Has Helm know a repository called `mine`.
+    pub(crate) fn helm_home(&self, address: &str, more: &str) {
+        let entry =
+            format!("apiVersion: ''\nrepositories:\n- name: mine\n  url: {address}\n{more}");
+        self.write(".config/helm/repositories.yaml", &entry);
     }
 
     pub(crate) fn wharf(&self, args: &[&str]) -> Run {

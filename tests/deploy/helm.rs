@@ -145,7 +145,8 @@ fn wharf_goes_on_from_what_helm_made() {
     assert_eq!(helm(&host, &["list", "-o", "json"]).fine().json(), serde_json::json!([]));
     let hooks = root.join("charts/hooks").display().to_string();
     helm(&host, &["install", "shop", &hooks, "--no-hooks"]).fine();
-    host.run(&["uninstall", "shop"]).fails(0, &["warning   Helm's hook"]);
+    let farewell = "hook      ConfigMap default/shop-farewell (pre-delete)";
+    host.run(&["uninstall", "shop"]).fails(0, &[farewell]);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Releases from end to end: the binary against an agent in a process of its own.
 
+mod charts;
 mod commands;
 mod diffs;
 mod failures;

@@ -109,6 +109,7 @@ async fn apply(ui: &Ui, args: &Args, client: &Client) -> Result<Node, Failure> {
         if args.output == Form::Text {
             show(ui, plan)?;
         }
+        release::say_hooks(ui, &prepared);
         ui.say(summary(plan));
         document.set("status", "dry-run");
         return Ok(document);

@@ -72,6 +72,7 @@ async fn diff(ui: &Ui, args: &Args, client: &Client) -> Result<bool, Failure> {
     let mut out = ui.out();
     out.write_all(render(&prepared.plan, &Schemas::latest(), format, paint).as_bytes())?;
     out.flush()?;
+    release::say_hooks(ui, &prepared);
     ui.say(summary(&prepared.plan));
     if prepared.makes_namespace() && !args.release.how.create_namespace {
         ui.say(format_args!(
@@ -79,5 +80,5 @@ async fn diff(ui: &Ui, args: &Args, client: &Client) -> Result<bool, Failure> {
             prepared.intent.namespace
         ));
     }
-    Ok(!prepared.plan.is_empty())
+    Ok(!prepared.plan.is_empty() || !prepared.hooks().is_empty())
 }

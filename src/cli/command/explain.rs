@@ -28,7 +28,8 @@ pub struct Args {
 /// When the source has faults, or has no such object or field.
 pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
     let (sources, compiled) = args.source.compile(ui)?;
-    let objects: Vec<&Object> = compiled.objects.iter().chain(&compiled.crds).collect();
+    let objects: Vec<&Object> =
+        compiled.objects.iter().chain(&compiled.crds).chain(&compiled.hooks).collect();
     let ids: Vec<String> =
         objects.iter().map(|object| format!("{}/{}", object.kind(), object.name())).collect();
     // names may hold dots, so the longest id that fits is meant

@@ -31,6 +31,7 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
         let client = release::connect(ui).await?;
         let prepared = args.release.prepare(ui, &client, &args.release.settings()).await?;
         release::say_warnings(ui, &client);
+        release::say_hooks(ui, &prepared);
         let shown = summary(&prepared.plan);
         let saved = Saved {
             intent: prepared.intent,

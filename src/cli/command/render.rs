@@ -5,7 +5,8 @@ use crate::cli::exit::{FINE, Failure};
 use crate::cli::source_args::SourceArgs;
 use crate::cli::ui::Ui;
 use crate::compile::Compiled;
-use crate::object::Object;
+use crate::object::hook::When;
+use crate::object::{Object, meta};
 use crate::yaml::{self, Node};
 use miette::MietteDiagnostic;
 use std::collections::BTreeMap;
@@ -66,7 +67,12 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
 /// The objects to print, in their order.
 fn chosen<'a>(compiled: &'a Compiled, args: &Args) -> Result<Vec<&'a Object>, Failure> {
     let crds = if args.skip_crds { &[][..] } else { &compiled.crds[..] };
-    let all: Vec<&Object> = crds.iter().chain(&compiled.objects).collect();
+    // tests are for those who ask for them
+    let hooks = compiled.hooks.iter().filter(|hook| {
+        let when = When::read(|key| meta::annotation(&hook.root, key));
+        !when.is_some_and(|when| when.is_ok_and(|when| when.is_test()))
+    });
+    let all: Vec<&Object> = crds.iter().chain(&compiled.objects).chain(hooks).collect();
     if args.show_only.is_empty() {
         return Ok(all);
     }

@@ -21,6 +21,9 @@ pub struct Args {
     /// Delete and make anew what cannot be changed in place
     #[arg(long)]
     force_recreate: bool,
+    /// Do not run hooks
+    #[arg(long)]
+    no_hooks: bool,
     /// Do not wait until everything is ready
     #[arg(long)]
     no_wait: bool,
@@ -41,6 +44,7 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
         force_conflicts: args.force_conflicts,
         force_recreate: args.force_recreate,
         wait: !args.no_wait,
+        without_hooks: args.no_hooks,
         timeout: args.timeout,
         history_max: args.history_max,
         ..deploy::Settings::default()

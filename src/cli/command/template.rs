@@ -221,7 +221,7 @@ impl Args {
             skip_schemas: self.skip_schema_validation,
             chance: &chance(self.flags.seed.as_deref()),
             post: input.post.map(|program| program as &dyn PostRender),
-            traced: false,
+            traced: live.is_some(),
         };
         helm::render(&request, &input.sources).or_else(|failed| {
             if self.debug {

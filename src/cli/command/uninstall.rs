@@ -25,6 +25,9 @@ pub struct Args {
     /// Do not mind when there is no such release
     #[arg(long)]
     ignore_not_found: bool,
+    /// Do not run hooks
+    #[arg(long)]
+    no_hooks: bool,
     /// Wait until the objects are gone
     #[arg(long)]
     wait: bool,
@@ -60,8 +63,12 @@ async fn remove(ui: &Ui, args: &Args, client: &Client, name: &str) -> Result<(),
         ui.say(format_args!("release {name}: {}", summary(&plan)));
         return Ok(());
     }
-    let options =
-        RemoveOptions { keep_history: args.keep_history, wait: args.wait, timeout: args.timeout };
+    let options = RemoveOptions {
+        keep_history: args.keep_history,
+        without_hooks: args.no_hooks,
+        wait: args.wait,
+        timeout: args.timeout,
+    };
     let steps = Steps::new(ui);
     let removal = release::interruptible(ui, &steps, async |cancel| {
         deploy::uninstall(client, namespace, name, &options, &steps, cancel).await

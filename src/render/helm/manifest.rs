@@ -2,30 +2,13 @@
 
 use crate::base::source::FileId;
 use crate::base::source::Span;
+use crate::object::hook::{UnknownEvent, When};
 use crate::object::order;
 use crate::package::chart::decode::{Fields, Mismatch};
 use crate::yaml::{self, Dialect, Node};
 use bytes::Bytes;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-
-const HOOK: &str = "helm.sh/hook";
-const WEIGHT: &str = "helm.sh/hook-weight";
-const DELETE_POLICY: &str = "helm.sh/hook-delete-policy";
-const OUTPUT_LOG_POLICY: &str = "helm.sh/hook-output-log-policy";
-
-/// When hooks run.
-const EVENTS: &[&str] = &[
-    "pre-install",
-    "post-install",
-    "pre-delete",
-    "post-delete",
-    "pre-upgrade",
-    "post-upgrade",
-    "pre-rollback",
-    "post-rollback",
-    "test",
-];
 
 /// So many bytes are worth more than one thread.
 const LARGE: usize = 256 * 1024;
@@ -42,29 +25,8 @@ pub struct Manifest {
     /// Where its text begins in the rendered file.
     pub offset: usize,
     /// When and how it runs, if it is a hook.
-    pub hook: Option<Hook>,
+    pub hook: Option<When>,
     kind: String,
-}
-
-/// What makes a manifest a hook.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Hook {
-    /// When it runs.
-    pub events: Vec<String>,
-    /// Hooks of one event run in the order of their weights.
-    pub weight: i64,
-    /// When it is deleted.
-    pub delete_policies: Vec<String>,
-    /// When its logs are shown.
-    pub output_log_policies: Vec<String>,
-}
-
-impl Hook {
-    /// True for a test.
-    #[must_use]
-    pub fn is_test(&self) -> bool {
-        self.events.iter().any(|event| event == "test")
-    }
 }
 
 /// A file that is no YAML, or a document that is no object.
@@ -175,7 +137,7 @@ impl Rendering {
         let hook = match head.hook() {
             Some(Ok(hook)) => Some(hook),
             // of an unknown kind: it is dropped
-            Some(Err(())) => return Ok(None),
+            Some(Err(UnknownEvent)) => return Ok(None),
             None => None,
         };
         Ok(Some(Manifest {
@@ -223,26 +185,7 @@ impl Head {
     }
 
     /// The hook that it is, or that Helm does not know.
-    fn hook(&self) -> Option<Result<Hook, ()>> {
-        let list = |key: &str| -> Vec<String> {
-            let parts = self.annotations.get(key).into_iter().flat_map(|text| text.split(','));
-            parts.map(|part| part.trim().to_lowercase()).collect()
-        };
-        self.annotations.get(HOOK)?;
-        let mut events = Vec::new();
-        for event in list(HOOK) {
-            let event = if event == "test-success" { "test".to_owned() } else { event };
-            if !EVENTS.contains(&event.as_str()) {
-                return Some(Err(()));
-            }
-            events.push(event);
-        }
-        let weight = self.annotations.get(WEIGHT).and_then(|text| text.parse().ok());
-        Some(Ok(Hook {
-            events,
-            weight: weight.unwrap_or(0),
-            delete_policies: list(DELETE_POLICY),
-            output_log_policies: list(OUTPUT_LOG_POLICY),
-        }))
+    fn hook(&self) -> Option<Result<When, UnknownEvent>> {
+        When::read(|key| self.annotations.get(key).map(String::as_str))
     }
 }

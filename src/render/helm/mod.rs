@@ -23,7 +23,7 @@ pub mod text;
 
 pub use crate::template::gotmpl::world::Lookup;
 pub use chance::Chance;
-pub use manifest::{Hook, Manifest};
+pub use manifest::Manifest;
 pub use name::from_template as name_from_template;
 pub use objects::objects;
 pub use post::PostRender;
@@ -151,7 +151,7 @@ fn run(request: &Request<'_>, sources: &Sources) -> Result<Release, Failed> {
                 missing.join(", ")
             ),
         )
-        .help("fetch them into the folder `charts` of the chart")
+        .help("`wharf template CHART --dependency-update` fetches them into its folder `charts`")
         .into());
     }
     let user = user_values(request.values, sources);

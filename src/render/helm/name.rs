@@ -26,7 +26,10 @@ pub fn from_template(text: &str, chance: &Chance) -> Result<String, Failed> {
         let job = Job { name: NAME.into(), data, base_path: "".into() };
         let options = Options { strict: true, ..Options::default() };
         let made = gotmpl::render(&set, &[job], &chance.world(None, false), &options)?;
-        Ok(made.first().map(|made| made.text.lossy().into_owned()).unwrap_or_default())
+        Ok(made
+            .first()
+            .map(|made| String::from_utf8_lossy(&made.text).into_owned())
+            .unwrap_or_default())
     };
     stack::with_room(run).map_err(|error: gotmpl::RenderError| {
         let text = error.message.lossy().into_owned();

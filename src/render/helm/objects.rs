@@ -9,7 +9,7 @@ use crate::render::documents::Collector;
 use crate::yaml::{self, Dialect, Entry, Map, Node, Value};
 use std::sync::Arc;
 
-/// The objects of a release without its hooks, which are told as warnings: nothing runs them.
+/// The objects of a release, and its hooks beside them.
 ///
 /// # Errors
 /// Every document that is no object.
@@ -17,32 +17,20 @@ pub fn objects(
     release: &Release,
     sources: &Sources,
 ) -> Result<(Rendered, Diagnostics), Diagnostics> {
-    let mut found = Vec::new();
-    let mut take = |object| found.push(object);
-    let mut collector = Collector::new(&mut take);
+    let (mut found, mut hooks) = (Vec::new(), Vec::new());
+    let mut faults = Diagnostics::new();
     let mut warnings = release.warnings.clone();
-    for manifest in &release.manifests {
-        let origin = Arc::new(origin(&release.chart, &manifest.path));
-        match &manifest.hook {
-            None => {
-                let root = shifted(manifest.root.clone(), manifest.offset);
-                collector.document(root, &origin);
-            }
-            Some(hook) if hook.is_test() => {}
-            Some(hook) => warnings.push(
-                Diagnostic::warning(
-                    "wharf::render::hook",
-                    format!(
-                        "`{}` is a hook ({}), which is not run",
-                        origin.file,
-                        hook.events.join(", ")
-                    ),
-                )
-                .help("apply it by itself, at its time: `wharf template … --show-only`"),
-            ),
+    for (is_hook, found) in [(false, &mut found), (true, &mut hooks)] {
+        let mut take = |object| found.push(object);
+        let mut collector = Collector::new(&mut take);
+        let manifests = release.manifests.iter();
+        for manifest in manifests.filter(|manifest| manifest.hook.is_some() == is_hook) {
+            let origin = Arc::new(origin(&release.chart, &manifest.path));
+            let root = shifted(manifest.root.clone(), manifest.offset);
+            collector.document(root, &origin);
         }
+        faults.extend(collector.faults);
     }
-    let mut faults = collector.faults;
     let mut defined = Vec::new();
     let mut take = |object| defined.push(object);
     let mut crds = Collector::new(&mut take);
@@ -55,8 +43,8 @@ pub fn objects(
         }
     }
     faults.extend(crds.faults);
-    let (rendered, more) =
-        faults.finish(Rendered { objects: found, crds: defined, notes: release.notes.clone() })?;
+    let rendered = Rendered { objects: found, hooks, crds: defined, notes: release.notes.clone() };
+    let (rendered, more) = faults.finish(rendered)?;
     warnings.extend(more);
     Ok((rendered, warnings))
 }

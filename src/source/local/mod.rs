@@ -2,7 +2,8 @@
 //!
 //! A folder is read within [`Limits`], its files in the order of their paths, whatever order the
 //! file system gives. A link is followed as long as it stays inside the folder; one that leads out
-//! is refused, as are devices and sockets. `.wharfignore`, else `.helmignore`, names files that
+//! is refused, as are devices and sockets. But projects of several charts link to one that they
+//! share: a link in a folder `charts` may lead to another chart of the same git work tree. `.wharfignore`, else `.helmignore`, names files that
 //! stay out; `.git` always does.
 
 mod ignore;
@@ -125,19 +126,20 @@ fn folder(path: &Path, label: &str) -> Result<FileTree, LocalError> {
     let root = path.canonicalize().map_err(unreadable)?;
     let mut walk = Walk {
         ignore: Ignore::of_folder(&root).map_err(unreadable)?,
-        root,
+        roots: vec![root.clone()],
         tree: FileTree::new(label),
         limits: Limits::default(),
         buffer: Buffer::new(),
         total: 0,
         parents: Vec::new(),
     };
-    walk.folder(&walk.root.clone(), "")?;
+    walk.folder(&root, "")?;
     Ok(walk.tree)
 }
 
 struct Walk {
-    root: PathBuf,
+    /// What links may lead into: the folder itself, and charts that it shares with others.
+    roots: Vec<PathBuf>,
     ignore: Ignore,
     tree: FileTree,
     limits: Limits,
@@ -171,13 +173,25 @@ impl Walk {
         Ok(())
     }
 
+    /// True for what a link in a folder `charts` leads to, when that is a chart of the same project.
+    fn is_shared_chart(&self, inner: &str, real: &Path) -> bool {
+        let tree = self.roots[0].ancestors().find(|folder| folder.join(".git").exists());
+        let within = tree.and_then(|tree| real.strip_prefix(tree).ok());
+        inner.rsplit('/').nth(1) == Some("charts")
+            && within.is_some_and(|path| path.iter().all(|part| part != ".git"))
+            && real.join("Chart.yaml").is_file()
+    }
+
     fn entry(&mut self, path: &Path, inner: &str, kind: FileType) -> Result<(), LocalError> {
         let shown = || self.tree.display(inner);
         let unreadable = |error| LocalError::Unreadable { path: self.tree.display(inner), error };
         let (real, kind) = if kind.is_symlink() {
             let real = path.canonicalize().map_err(unreadable)?;
-            if !real.starts_with(&self.root) {
-                return Err(LocalError::Escapes { path: shown() });
+            if !self.roots.iter().any(|root| real.starts_with(root)) {
+                if !self.is_shared_chart(inner, &real) {
+                    return Err(LocalError::Escapes { path: shown() });
+                }
+                self.roots.push(real.clone());
             }
             let kind = fs::metadata(&real).map_err(unreadable)?.file_type();
             (Cow::Owned(real), kind)
