@@ -105,7 +105,7 @@ pub fn compile(request: &Request, sources: &Sources) -> Result<Compiled, Diagnos
             &format!("`{}` is an overlay whose base was not loaded", request.tree.label()),
             "name the package, and the overlay with --overlay",
         )),
-        kind => Err(unsupported(
+        kind @ Kind::Compose => Err(unsupported(
             &format!("`{}` is a {}, which cannot be rendered", request.tree.label(), kind.noun()),
             "render it with its own tool and give the result as plain manifests",
         )),
