@@ -155,7 +155,7 @@ fn bombs_are_refused_soon() {
                 "labels:\n- pairs: {{a: b}}\n  fields: [{{path: {}, create: true}}]\n",
                 vec!["a"; 20_000].join("/")
             ),
-            "`path` must be a path of at most 64 keys",
+            "failed to merge labels: `path` must be a path of at most 64 keys",
         ),
     ];
     let mut wrong = Vec::new();

@@ -7,6 +7,9 @@ use crate::object::Gvk;
 use crate::yaml::{Node, Str, Value};
 use std::collections::HashMap;
 
+/// Keys that the path of a field may have.
+pub const MAX_KEYS: usize = 64;
+
 /// One field of some kinds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldSpec {
@@ -73,16 +76,22 @@ impl FieldSpec {
     }
 
     /// Reads `group`, `version`, `kind`, `path` and `create` of a map.
-    #[must_use]
-    pub fn read(node: &Node) -> FieldSpec {
+    ///
+    /// # Errors
+    /// When the path has more than [`MAX_KEYS`].
+    pub fn read(node: &Node) -> Result<FieldSpec, FieldError> {
         let text = |key: &str| Str::from(node.str_at(&[key]).unwrap_or_default());
-        FieldSpec {
+        let path = text("path");
+        if path.split('/').count() > MAX_KEYS {
+            return Err(FieldError(format!("`path` must be a path of at most {MAX_KEYS} keys")));
+        }
+        Ok(FieldSpec {
             group: text("group"),
             version: text("version"),
             kind: text("kind"),
-            path: text("path"),
+            path,
             create: node.get("create").and_then(Node::as_bool).unwrap_or(false),
-        }
+        })
     }
 
     /// True when the spec is about this kind.

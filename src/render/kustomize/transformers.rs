@@ -232,8 +232,9 @@ const CLAIMS: &str = "spec/volumeClaimTemplates[]/metadata/labels";
 fn label_specs(item: &Node, config: &Config) -> Result<Vec<FieldSpec>, FieldError> {
     let mut specs = Vec::new();
     let flag = |key: &str| item.get(key).and_then(Node::as_bool) == Some(true);
-    let own = item.items_at(&["fields"]).iter().map(FieldSpec::read);
-    specs.extend(own);
+    for field in item.items_at(&["fields"]) {
+        specs.push(FieldSpec::read(field)?);
+    }
     merge(&mut specs, &config.labels)?;
     if flag("includeSelectors") {
         merge(&mut specs, &config.common_labels)?;

@@ -2,7 +2,7 @@
 
 use super::{Config, NameReference};
 use crate::base::diag::Diagnostics;
-use crate::transform::field_spec::FieldSpec;
+use crate::transform::field_spec::{FieldSpec, MAX_KEYS};
 use crate::transform::read::Reader;
 use crate::yaml::{Map, Node};
 
@@ -19,9 +19,6 @@ const KEYS: &[&str] = &[
     "replicas",
     "nameReference",
 ];
-
-/// Keys that the path of a field may have.
-const MAX_KEYS: usize = 64;
 
 impl Config {
     /// Reads a file that adds fields to those that kustomize knows.
