@@ -41,7 +41,7 @@ impl<'a> Case<'a> {
     /// Exit code and standard error.
     fn run(&self) -> String {
         let home = tempfile::tempdir().expect("a folder");
-        let folder = home.path().join("work");
+        let folder = home.path().join("project");
         fs::create_dir(&folder).expect("a folder in it");
         let mut arguments: Vec<&str> = Vec::new();
         let (_, parts) = self.given.split_once('\n').expect("a case has a command");
