@@ -7,7 +7,7 @@
 use super::fault;
 use super::map::{Entry, Map};
 use super::node::{Form, Node, Number, Str, Value};
-use super::parse::{Event, EventKind, Parser, Properties};
+use super::parse::{EventKind, Parser, Properties};
 use super::problem::{Mark, Problem, Stage};
 use super::resolve::{self, Dialect};
 use super::scan::Style;
@@ -199,17 +199,19 @@ impl<'a> Composer<'a> {
                 EventKind::DocumentStart => continue,
                 EventKind::Scalar { text, style, properties } => {
                     let marks = (event.start, event.content, event.end);
-                    self.scalar(text, style, &properties, marks)
+                    self.scalar(text, style, properties.as_deref(), marks)
                 }
-                EventKind::Alias(name) => self.alias(name, &event)?,
-                EventKind::SequenceStart(properties) => {
+                EventKind::Alias(name) => self.alias(name, event.start, event.end)?,
+                EventKind::SequenceStart { flow, properties } => {
                     let kind = self.spares.list();
-                    self.open(kind, &properties, event.start, event.content)?;
+                    let anchor = properties.and_then(|it| it.anchor);
+                    self.open(kind, anchor, flow, event.start, event.content)?;
                     continue;
                 }
-                EventKind::MappingStart(properties) => {
+                EventKind::MappingStart { flow, properties } => {
                     let kind = self.spares.map();
-                    self.open(kind, &properties, event.start, event.content)?;
+                    let anchor = properties.and_then(|it| it.anchor);
+                    self.open(kind, anchor, flow, event.start, event.content)?;
                     continue;
                 }
                 EventKind::SequenceEnd | EventKind::MappingEnd => self.close(event.end),
@@ -236,7 +238,8 @@ impl<'a> Composer<'a> {
     fn open(
         &mut self,
         kind: FrameKind,
-        properties: &Properties<'a>,
+        anchor: Option<&'a str>,
+        flow: bool,
         start: Mark,
         content: Mark,
     ) -> Result<(), Problem> {
@@ -244,17 +247,17 @@ impl<'a> Composer<'a> {
             return Err(fault::too_deep(content));
         }
         self.made += 1;
-        if let Some(anchor) = properties.anchor {
+        if let Some(anchor) = anchor {
             let open = Anchored { node: None, made: self.made - 1, height: 0 };
             self.anchors.insert(anchor, open);
         }
         self.stack.push(Frame {
-            anchor: properties.anchor,
+            anchor,
             start,
             content,
             made: self.made - 1,
             height: 0,
-            flow: properties.flow || self.stack.last().is_some_and(|outer| outer.flow),
+            flow: flow || self.stack.last().is_some_and(|outer| outer.flow),
             kind,
         });
         Ok(())
@@ -297,14 +300,15 @@ impl<'a> Composer<'a> {
         &mut self,
         text: Cow<'a, str>,
         style: Style,
-        properties: &Properties<'a>,
+        properties: Option<&Properties<'a>>,
         (start, content, end): (Mark, Mark, Mark),
     ) -> Done<'a> {
         self.made += 1;
         let span = self.span(content.at, end.at);
         // version 3 takes `!` for no tag at all
         let none = |tag: &&str| *tag == "!" && self.dialect == Dialect::GoYamlV3;
-        let tag = properties.tag.as_deref().filter(|tag| !none(tag));
+        let tag = properties.and_then(|it| it.tag.as_deref()).filter(|tag| !none(tag));
+        let anchor = properties.and_then(|it| it.anchor);
         let merge_key = text == "<<"
             && match tag {
                 None => style == Style::Plain,
@@ -317,10 +321,10 @@ impl<'a> Composer<'a> {
             made: self.made - 1,
             merge_key,
             alias: false,
-            anchor: properties.anchor,
+            anchor,
             substituted: false,
         };
-        if let Some(anchor) = properties.anchor {
+        if let Some(anchor) = anchor {
             let open = Anchored { node: None, made: self.made - 1, height: 0 };
             self.anchors.insert(anchor, open);
         }
@@ -414,12 +418,12 @@ impl<'a> Composer<'a> {
         })
     }
 
-    fn alias(&mut self, name: &'a str, event: &Event<'a>) -> Result<Done<'a>, Problem> {
+    fn alias(&mut self, name: &'a str, start: Mark, end: Mark) -> Result<Done<'a>, Problem> {
         self.made += 1;
-        let span = self.span(event.start.at, event.end.at);
+        let span = self.span(start.at, end.at);
         let mut done = Done {
             node: Node::new(Value::Null, span),
-            start: event.start,
+            start,
             height: 0,
             made: self.made,
             merge_key: false,
@@ -445,7 +449,7 @@ impl<'a> Composer<'a> {
             return Ok(done);
         }
         if self.stack.len() + anchored.height > MAX_DEPTH {
-            return Err(fault::too_deep(event.start));
+            return Err(fault::too_deep(start));
         }
         done.height = anchored.height;
         done.node = node.clone();

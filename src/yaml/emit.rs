@@ -464,16 +464,7 @@ impl<'a> Emitter<'a> {
 
     fn literal(&mut self, text: &str, indent: usize) {
         self.out.push('|');
-        if text.starts_with(|c| c == ' ' || quote::is_break(c)) {
-            self.out.push('2');
-        }
-        let mut from_end = text.chars().rev();
-        match (from_end.next().is_some_and(quote::is_break), from_end.next()) {
-            (false, _) => self.out.push('-'),
-            (true, None) => self.out.push('+'),
-            (true, Some(before)) if quote::is_break(before) => self.out.push('+'),
-            (true, Some(_)) => {}
-        }
+        self.out.push_str(quote::block_indicators(text));
         self.new_line();
         let mut rest = text;
         while !rest.is_empty() {

@@ -9,13 +9,12 @@ use std::borrow::Cow;
 
 const DEFAULT_TAGS: [(&str, &str); 2] = [("!", "!"), ("!!", "tag:yaml.org,2002:")];
 
-/// What stands before a node: its anchor and its tag with the handle resolved.
+/// What stands before a node: its anchor and its tag with the handle resolved. Few nodes have any,
+/// so events hold them in a box.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Properties<'a> {
     pub(super) anchor: Option<&'a str>,
     pub(super) tag: Option<Box<str>>,
-    /// The collection was written with brackets.
-    pub(super) flow: bool,
 }
 
 /// The comments of an event.
@@ -32,10 +31,10 @@ pub(super) enum EventKind<'a> {
     DocumentStart,
     DocumentEnd,
     Alias(&'a str),
-    Scalar { text: Cow<'a, str>, style: Style, properties: Properties<'a> },
-    SequenceStart(Properties<'a>),
+    Scalar { text: Cow<'a, str>, style: Style, properties: Option<Box<Properties<'a>>> },
+    SequenceStart { flow: bool, properties: Option<Box<Properties<'a>>> },
     SequenceEnd,
-    MappingStart(Properties<'a>),
+    MappingStart { flow: bool, properties: Option<Box<Properties<'a>>> },
     MappingEnd,
 }
 
@@ -47,8 +46,6 @@ pub(super) struct Event<'a> {
     /// Where its content begins.
     pub(super) content: Mark,
     pub(super) end: Mark,
-    /// Its comments, where they are kept.
-    pub(super) notes: Option<Box<Notes>>,
 }
 
 /// What is expected next.
@@ -86,6 +83,8 @@ pub(super) struct Parser<'a> {
     /// Where the open collections began, for errors.
     marks: Vec<Mark>,
     tags: Vec<(Cow<'a, str>, Box<str>)>,
+    /// The comments of the last event, where they are kept.
+    notes: Notes,
     /// Comments above the first entry of a collection that is an item of a sequence.
     stem: String,
 }
@@ -99,6 +98,7 @@ impl<'a> Parser<'a> {
             states: Vec::new(),
             marks: Vec::new(),
             tags: Vec::new(),
+            notes: Notes::default(),
             stem: String::new(),
         }
     }
@@ -110,26 +110,20 @@ impl<'a> Parser<'a> {
         parser
     }
 
-    /// Gives an event the comments that were scanned up to it.
-    fn noted(&mut self, mut event: Event<'a>) -> Event<'a> {
+    /// The comments of the event that [`Parser::next`] gave last.
+    pub(super) fn take_notes(&mut self) -> Notes {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// The next event has the comments that were scanned up to it.
+    #[inline]
+    fn note(&mut self) {
         if let Some(comments) = &mut self.scanner.comments {
             let Comments { head, line, foot, .. } = &mut **comments;
             let [head, line, foot] = [head, line, foot].map(std::mem::take);
+            self.notes = Notes { head, line, foot };
             self.stem.clear();
-            if !(head.is_empty() && line.is_empty() && foot.is_empty()) {
-                event.notes = Some(Box::new(Notes { head, line, foot }));
-            }
         }
-        event
-    }
-
-    /// Gives the start of a block collection the comments above the `-` that it stands behind.
-    fn with_stem(&mut self, mut event: Event<'a>) -> Event<'a> {
-        if !self.stem.is_empty() {
-            let head = std::mem::take(&mut self.stem);
-            event.notes = Some(Box::new(Notes { head, ..Notes::default() }));
-        }
-        event
     }
 
     fn head_length(&self) -> usize {
@@ -154,18 +148,17 @@ impl<'a> Parser<'a> {
     }
 
     /// What stands above the first empty line belongs to the document.
-    fn document_head(&mut self) -> Option<Box<Notes>> {
-        let comments = self.scanner.comments.as_mut()?;
+    fn note_document(&mut self) {
+        let Some(comments) = &mut self.scanner.comments else { return };
         let head = &mut comments.head;
         let bytes = head.as_bytes();
-        let at = (1..bytes.len())
-            .rev()
-            .find(|at| bytes[*at] == b'\n' && (*at == bytes.len() - 1 || bytes[at - 1] == b'\n'))?;
+        let is_cut =
+            |at: &usize| bytes[*at] == b'\n' && (*at == bytes.len() - 1 || bytes[at - 1] == b'\n');
+        let Some(at) = (1..bytes.len()).rev().find(is_cut) else { return };
         let cut = if at == bytes.len() - 1 { at } else { at - 1 };
         let rest = head[at + 1..].to_owned();
-        let mut above = std::mem::replace(head, rest);
-        above.truncate(cut);
-        Some(Box::new(Notes { head: above, ..Notes::default() }))
+        self.notes.head = std::mem::replace(head, rest);
+        self.notes.head.truncate(cut);
     }
 
     /// The next event; after the end of the stream that event again and again.
@@ -225,8 +218,8 @@ impl<'a> Parser<'a> {
                 self.default_tags();
                 self.states.push(State::DocumentEnd);
                 self.state = State::BlockNode;
-                let notes = self.document_head();
-                Ok(Event { notes, ..event(EventKind::DocumentStart, start, end) })
+                self.note_document();
+                Ok(event(EventKind::DocumentStart, start, end))
             }
         }
     }
@@ -303,53 +296,62 @@ impl<'a> Parser<'a> {
         }
         self.tags.clear();
         self.state = State::DocumentStart;
-        let mut event = self.noted(event(EventKind::DocumentEnd, start, end));
-        if let Some(notes) = event.notes.as_mut().filter(|notes| notes.foot.is_empty()) {
-            notes.foot = std::mem::take(&mut notes.head);
+        self.note();
+        if self.notes.foot.is_empty() {
+            self.notes.foot = std::mem::take(&mut self.notes.head);
         }
-        Ok(event)
+        Ok(event(EventKind::DocumentEnd, start, end))
     }
 
     /// A node: an alias, or properties and content, of which either may be missing.
     fn node(&mut self, block: bool, indentless: bool) -> Result<Event<'a>, Problem> {
         let token = self.scanner.peek()?;
         let start = token.start;
-        let mut end = token.start;
+        match token.kind {
+            TokenKind::Alias(name) => {
+                let end = self.scanner.take()?.end;
+                self.pop_state();
+                self.note();
+                Ok(event(EventKind::Alias(name), start, end))
+            }
+            TokenKind::Anchor(_) | TokenKind::Tag(_) => {
+                let (properties, end) = self.properties(start)?;
+                self.content(block, indentless, Some(Box::new(properties)), start, end)
+            }
+            _ => self.content(block, indentless, None, start, start),
+        }
+    }
+
+    /// An anchor, a tag, or both in any order, and where they end.
+    fn properties(&mut self, start: Mark) -> Result<(Properties<'a>, Mark), Problem> {
         let mut properties = Properties::default();
         let mut tag: Option<(Box<TagText<'a>>, Mark)> = None;
-        if matches!(token.kind, TokenKind::Alias(_) | TokenKind::Anchor(_) | TokenKind::Tag(_)) {
-            loop {
-                match &self.scanner.peek()?.kind {
-                    TokenKind::Anchor(_) if properties.anchor.is_none() => {}
-                    TokenKind::Tag(_) if tag.is_none() => {}
-                    TokenKind::Alias(name) if properties.anchor.is_none() && tag.is_none() => {
-                        let name = *name;
-                        let end = self.scanner.take()?.end;
-                        self.pop_state();
-                        return Ok(self.noted(event(EventKind::Alias(name), start, end)));
-                    }
-                    _ => break,
-                }
-                let token = self.scanner.take()?;
-                end = token.end;
-                match token.kind {
-                    TokenKind::Anchor(name) => properties.anchor = Some(name),
-                    TokenKind::Tag(text) => tag = Some((text, token.start)),
-                    _ => unreachable!("the kinds were looked at just above"),
-                }
+        let mut end = start;
+        loop {
+            match &self.scanner.peek()?.kind {
+                TokenKind::Anchor(_) if properties.anchor.is_none() => {}
+                TokenKind::Tag(_) if tag.is_none() => {}
+                _ => break,
+            }
+            let token = self.scanner.take()?;
+            end = token.end;
+            match token.kind {
+                TokenKind::Anchor(name) => properties.anchor = Some(name),
+                TokenKind::Tag(text) => tag = Some((text, token.start)),
+                _ => unreachable!("the kinds were looked at just above"),
             }
         }
         if let Some((tag, mark)) = tag {
             properties.tag = Some(self.resolve_tag(&tag, start, mark)?);
         }
-        self.content(block, indentless, properties, start, end)
+        Ok((properties, end))
     }
 
     fn content(
         &mut self,
         block: bool,
         indentless: bool,
-        properties: Properties<'a>,
+        properties: Option<Box<Properties<'a>>>,
         start: Mark,
         properties_end: Mark,
     ) -> Result<Event<'a>, Problem> {
@@ -362,32 +364,36 @@ impl<'a> Parser<'a> {
                     unreachable!("the kind was looked at just above")
                 };
                 self.pop_state();
+                self.note();
                 let kind = EventKind::Scalar { text, style, properties };
-                return Ok(self.noted(Event { kind, start, content, end, notes: None }));
+                return Ok(Event { kind, start, content, end });
             }
             TokenKind::BlockEntry if indentless => {
-                (State::IndentlessSequence, EventKind::SequenceStart(properties))
+                let kind = EventKind::SequenceStart { flow: false, properties };
+                (State::IndentlessSequence, kind)
             }
             TokenKind::FlowSequenceStart => {
-                let properties = Properties { flow: true, ..properties };
-                (State::FlowSequenceFirst, EventKind::SequenceStart(properties))
+                self.note();
+                (State::FlowSequenceFirst, EventKind::SequenceStart { flow: true, properties })
             }
             TokenKind::FlowMappingStart => {
-                let properties = Properties { flow: true, ..properties };
-                (State::FlowMappingFirst, EventKind::MappingStart(properties))
+                self.note();
+                (State::FlowMappingFirst, EventKind::MappingStart { flow: true, properties })
             }
             TokenKind::BlockSequenceStart if block => {
-                (State::BlockSequenceFirst, EventKind::SequenceStart(properties))
+                self.notes.head = std::mem::take(&mut self.stem);
+                (State::BlockSequenceFirst, EventKind::SequenceStart { flow: false, properties })
             }
             TokenKind::BlockMappingStart if block => {
-                (State::BlockMappingFirst, EventKind::MappingStart(properties))
+                self.notes.head = std::mem::take(&mut self.stem);
+                (State::BlockMappingFirst, EventKind::MappingStart { flow: false, properties })
             }
-            _ if properties.anchor.is_some() || properties.tag.is_some() => {
+            _ if properties.is_some() => {
                 self.pop_state();
                 let kind =
                     EventKind::Scalar { text: Cow::Borrowed(""), style: Style::Plain, properties };
                 let (content, end) = (properties_end, properties_end);
-                return Ok(Event { kind, start, content, end, notes: None });
+                return Ok(Event { kind, start, content, end });
             }
             _ => {
                 let context =
@@ -397,12 +403,7 @@ impl<'a> Parser<'a> {
             }
         };
         self.state = state;
-        let event = Event { kind, start, content, end, notes: None };
-        Ok(match state {
-            State::IndentlessSequence => event,
-            State::FlowSequenceFirst | State::FlowMappingFirst => self.noted(event),
-            _ => self.with_stem(event),
-        })
+        Ok(Event { kind, start, content, end })
     }
 
     fn resolve_tag(&self, tag: &TagText<'a>, start: Mark, mark: Mark) -> Result<Box<str>, Problem> {
@@ -529,8 +530,7 @@ impl<'a> Parser<'a> {
             TokenKind::Key => {
                 self.scanner.take()?;
                 self.state = State::FlowPairKey;
-                let properties = Properties { flow: true, ..Properties::default() };
-                Ok(event(EventKind::MappingStart(properties), start, end))
+                Ok(event(EventKind::MappingStart { flow: true, properties: None }, start, end))
             }
             _ => {
                 self.states.push(State::FlowSequence);
@@ -638,8 +638,10 @@ impl<'a> Parser<'a> {
         let token = self.scanner.take()?;
         self.pop_state();
         self.marks.pop();
-        let event = event(kind, token.start, token.end);
-        Ok(if noted { self.noted(event) } else { event })
+        if noted {
+            self.note();
+        }
+        Ok(event(kind, token.start, token.end))
     }
 
     fn unexpected(&self, context: &'static str, problem: &'static str, mark: Mark) -> Problem {
@@ -653,14 +655,10 @@ impl<'a> Parser<'a> {
 }
 
 fn event(kind: EventKind<'_>, start: Mark, end: Mark) -> Event<'_> {
-    Event { kind, start, content: start, end, notes: None }
+    Event { kind, start, content: start, end }
 }
 
 fn empty_scalar<'a>(mark: Mark) -> Event<'a> {
-    let properties = Properties::default();
-    event(
-        EventKind::Scalar { text: Cow::Borrowed(""), style: Style::Plain, properties },
-        mark,
-        mark,
-    )
+    let text = Cow::Borrowed("");
+    event(EventKind::Scalar { text, style: Style::Plain, properties: None }, mark, mark)
 }

@@ -212,6 +212,23 @@ pub(super) fn analyze(text: &str, flavor: Flavor) -> Analysis {
     }
 }
 
+/// What stands behind the sign of a block scalar: its indentation when its first line has spaces of
+/// its own, and what becomes of the line breaks at its end.
+pub(super) fn block_indicators(text: &str) -> &'static str {
+    let mut from_end = text.chars().rev();
+    let (last, before) = (from_end.next(), from_end.next());
+    let ends = last.is_some_and(is_break);
+    let keeps = ends && before.is_none_or(is_break);
+    match (text.starts_with(|first| first == ' ' || is_break(first)), ends, keeps) {
+        (false, false, _) => "-",
+        (false, true, true) => "+",
+        (false, true, false) => "",
+        (true, false, _) => "2-",
+        (true, true, true) => "2+",
+        (true, true, false) => "2",
+    }
+}
+
 pub(super) fn is_break(character: char) -> bool {
     matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }

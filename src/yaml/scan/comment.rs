@@ -152,6 +152,19 @@ impl Scanner<'_> {
         }
     }
 
+    /// Keeps a text as the comment below what came before; what follows begins at `end`.
+    fn keep_foot(
+        &mut self,
+        text: &mut String,
+        [scan, token]: [&mut usize; 2],
+        start: Place,
+        end: usize,
+    ) {
+        let foot = std::mem::take(text);
+        self.keep(Comment { scan: *scan, token: *token, start, end, foot, ..Comment::default() });
+        (*scan, *token) = (end, end);
+    }
+
     /// A comment behind the first `-` of a sequence is above what follows, not on the line of the
     /// sign.
     pub(super) fn lift_line_comment(&mut self) {
@@ -214,17 +227,7 @@ impl Scanner<'_> {
                             if dedented {
                                 token = start.at;
                             }
-                            let foot = std::mem::take(&mut text);
-                            self.keep(Comment {
-                                scan: scan_at,
-                                token,
-                                start,
-                                end: at,
-                                foot,
-                                ..Comment::default()
-                            });
-                            scan_at = at;
-                            token = at;
+                            self.keep_foot(&mut text, [&mut scan_at, &mut token], start, at);
                         }
                     } else if !text.is_empty() && at < self.bytes.len() {
                         text.push('\n');
@@ -242,17 +245,7 @@ impl Scanner<'_> {
             }
             if !text.is_empty() && (closes || column - 1 < next_indent && column != start.column) {
                 // at another column it is below what came before, not above what follows
-                let foot = std::mem::take(&mut text);
-                self.keep(Comment {
-                    scan: scan_at,
-                    token,
-                    start,
-                    end: at,
-                    foot,
-                    ..Comment::default()
-                });
-                scan_at = at;
-                token = at;
+                self.keep_foot(&mut text, [&mut scan_at, &mut token], start, at);
             }
             if byte != b'#' {
                 break;

@@ -407,16 +407,7 @@ impl Writer {
 
     fn block_header(&mut self, sign: &str, text: &str) {
         self.indicator(sign, true, false, false);
-        if text.starts_with(|c| c == ' ' || quote::is_break(c)) {
-            self.out.push('2');
-        }
-        let mut from_end = text.chars().rev();
-        match (from_end.next().is_some_and(quote::is_break), from_end.next()) {
-            (false, _) => self.out.push('-'),
-            (true, None) => self.out.push('+'),
-            (true, Some(before)) if quote::is_break(before) => self.out.push('+'),
-            (true, Some(_)) => {}
-        }
+        self.out.push_str(quote::block_indicators(text));
         if self.pending.line.is_empty() {
             self.put_break();
         } else {

@@ -122,10 +122,10 @@ impl<'a> Reading<'a> {
         if matches!(start.kind, EventKind::StreamEnd) {
             return Ok(None);
         }
-        let mut notes = start.notes.map(|notes| *notes).unwrap_or_default();
+        let mut notes = self.parser.take_notes();
         let root = self.root()?;
-        let end = self.parser.next()?;
-        notes.foot = end.notes.map(|notes| notes.foot).unwrap_or_default();
+        self.parser.next()?;
+        notes.foot = self.parser.take_notes().foot;
         Ok(Some(TreeDocument { root, notes }))
     }
 
@@ -134,7 +134,7 @@ impl<'a> Reading<'a> {
             let event = self.parser.next()?;
             let content = event.content;
             let done = match event.kind {
-                EventKind::SequenceStart(_) | EventKind::MappingStart(_) => {
+                EventKind::SequenceStart { .. } | EventKind::MappingStart { .. } => {
                     if self.open.len() >= MAX_DEPTH {
                         return Err(fault::too_deep(content));
                     }
@@ -144,7 +144,7 @@ impl<'a> Reading<'a> {
                 }
                 EventKind::Scalar { .. } | EventKind::Alias(_) => self.begin(event)?,
                 _ => {
-                    let notes = event.notes.map(|notes| *notes).unwrap_or_default();
+                    let notes = self.parser.take_notes();
                     finish(self.open.pop().unwrap_or_default(), notes)
                 }
             };
@@ -155,17 +155,14 @@ impl<'a> Reading<'a> {
 
     /// The node that an event is or begins.
     fn begin(&mut self, event: Event<'a>) -> Result<Tree, Problem> {
-        let mut tree = Tree {
-            notes: event.notes.map(|notes| *notes).unwrap_or_default(),
-            line: event.start.line + 1,
-            ..Tree::default()
-        };
+        let mut tree =
+            Tree { notes: self.parser.take_notes(), line: event.start.line + 1, ..Tree::default() };
         match event.kind {
             EventKind::Scalar { text, style, properties } => {
                 tree.style = style;
                 let own = if style == Style::Plain { implicit_tag(&text) } else { "!!str" };
                 tree.text = text.into_owned();
-                self.describe(&mut tree, &properties, own);
+                self.describe(&mut tree, properties.as_deref(), own);
             }
             EventKind::Alias(name) => {
                 tree.kind = TreeKind::Alias;
@@ -175,29 +172,30 @@ impl<'a> Reading<'a> {
                     return Err(fault::unknown_anchor(name, Span::NONE, known));
                 }
             }
-            EventKind::SequenceStart(properties) => {
+            EventKind::SequenceStart { flow, properties } => {
+                tree.flow = flow;
                 tree.kind = TreeKind::Sequence;
-                self.describe(&mut tree, &properties, "!!seq");
+                self.describe(&mut tree, properties.as_deref(), "!!seq");
             }
-            EventKind::MappingStart(properties) => {
+            EventKind::MappingStart { flow, properties } => {
+                tree.flow = flow;
                 tree.kind = TreeKind::Mapping;
-                self.describe(&mut tree, &properties, "!!map");
+                self.describe(&mut tree, properties.as_deref(), "!!map");
             }
             _ => {}
         }
         Ok(tree)
     }
 
-    fn describe(&mut self, tree: &mut Tree, properties: &Properties<'a>, own: &str) {
-        match properties.tag.as_deref() {
+    fn describe(&mut self, tree: &mut Tree, properties: Option<&Properties<'a>>, own: &str) {
+        match properties.and_then(|it| it.tag.as_deref()) {
             None | Some("!" | "") => own.clone_into(&mut tree.tag),
             Some(tag) => {
                 tree.tag = short_tag(tag).into_owned();
                 tree.tagged = true;
             }
         }
-        tree.flow = properties.flow;
-        if let Some(anchor) = properties.anchor {
+        if let Some(anchor) = properties.and_then(|it| it.anchor) {
             self.anchors.insert(anchor);
             tree.anchor = Some(anchor.to_owned());
         }
