@@ -11,5 +11,4 @@ pub mod retry;
 pub mod source;
 pub mod suggest;
 pub mod tar;
-pub mod tls;
 pub mod tree;

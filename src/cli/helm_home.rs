@@ -2,7 +2,7 @@
 
 use super::exit::Failure;
 use crate::base::source::Sources;
-use crate::base::tls::Tls;
+use crate::oci::Tls;
 use crate::source::http::Login;
 use crate::yaml::{self, Dialect, Node};
 use std::path::{Path, PathBuf};

@@ -18,6 +18,7 @@ pub mod layout;
 pub mod manifest;
 pub mod reference;
 pub mod registry;
+mod tls;
 mod token;
 mod transport;
 mod upload;
@@ -28,6 +29,7 @@ pub use download::BlobReader;
 pub use error::OciError;
 pub use manifest::{Descriptor, Index, Manifest, Platform};
 pub use reference::{Reference, ReferenceError, Repository};
+pub use tls::Tls;
 pub use upload::Content;
 
 use crate::base::digest::Digest;

@@ -11,12 +11,12 @@
 use super::auth::{Credentials, Keyring};
 use super::error::OciError;
 use super::reference::{Repository, is_loopback};
+use super::tls::Tls;
 use super::token::{Challenge, Granted, Tokens, basic, redact};
 use super::upload::Content;
 use super::{Event, Progress};
 use crate::base::digest::Digest;
 use crate::base::retry::Backoff;
-use crate::base::tls::Tls;
 use bytes::{Bytes, BytesMut};
 use http::header::{AUTHORIZATION, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};

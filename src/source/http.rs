@@ -5,7 +5,7 @@
 
 use crate::base::digest::Digest;
 use crate::base::source::FileId;
-use crate::base::tls::Tls;
+use crate::oci::Tls;
 use crate::template::gotmpl::version::{Constraint, Version};
 use crate::yaml::{self, Dialect, Node};
 use bytes::Bytes;

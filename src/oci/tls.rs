@@ -14,7 +14,7 @@ pub struct Tls {
 /// A file of certificates or of a key that cannot be used.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[error("`{path}` {problem}")]
-#[diagnostic(code("wharf::base::tls"))]
+#[diagnostic(code("wharf::oci::tls"))]
 pub struct TlsError {
     path: String,
     problem: String,
@@ -89,7 +89,7 @@ mod tests {
         let said = |path: &Path| {
             let error = Tls::read(Some(path), None, false).expect_err("it is no certificate");
             let code = miette::Diagnostic::code(&error).map(|code| code.to_string());
-            assert_eq!(code.as_deref(), Some("wharf::base::tls"));
+            assert_eq!(code.as_deref(), Some("wharf::oci::tls"));
             error.to_string()
         };
         assert!(said(&path).contains("cannot be read"));
