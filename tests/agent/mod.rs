@@ -3,6 +3,7 @@
 mod conformance;
 mod faults;
 mod image;
+mod jobs;
 mod kubectl;
 mod pods;
 mod recovery;

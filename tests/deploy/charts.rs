@@ -281,7 +281,7 @@ fn a_hook_that_fails_stops_the_release_and_says_why() {
 fn a_plan_carries_its_hooks_and_unknown_kinds_are_found_first() {
     let host = Host::start();
     let hook = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: before\n  annotations: \
-                {helm.sh/hook: pre-install}\n";
+                {helm.sh/hook: 'pre-install,pre-upgrade'}\n";
     write(&host, &[CHART[0], ("templates/before.yaml", hook)]);
     let plan = host.run(&["plan", "shop", "--out", "shop.plan"]);
     assert_eq!(steps(plan.fine()), ["hook      ConfigMap before (pre-install)"]);
@@ -291,10 +291,11 @@ fn a_plan_carries_its_hooks_and_unknown_kinds_are_found_first() {
     host.run(&["diff", "shop"]).fine();
     host.write(
         "shop/templates/before.yaml",
-        &hook.replace("v1\nkind: ConfigMap", "batch/v1\nkind: Job"),
+        &hook.replace("v1\nkind: ConfigMap", "policy/v1\nkind: PodDisruptionBudget"),
     );
     let unknown = host.run(&["apply", "shop"]);
-    unknown.fails(4, &["wharf::cluster::unknown_kind", "no kind `Job` in `batch/v1`"]);
+    let said = "no kind `PodDisruptionBudget` in `policy/v1`";
+    unknown.fails(4, &["wharf::cluster::unknown_kind", said]);
     assert_eq!(host.statuses("shop"), ["deployed"]);
 }
 

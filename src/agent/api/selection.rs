@@ -67,13 +67,15 @@ fn field<'a>(object: &'a Node, path: &str) -> Cow<'a, str> {
         let reporting = object.str_at(&["reportingComponent"]).unwrap_or_default();
         return if component.is_empty() { reporting.into() } else { component.into() };
     }
+    // a Job's field has another name where it is selected
+    let path = if path == "status.successful" { "status.succeeded" } else { path };
     let keys: Vec<&str> = path.split('.').collect();
     match object.at(&keys).map(|node| &node.value) {
         Some(Value::String(text)) => text.as_str().into(),
         Some(Value::Bool(value)) => value.to_string().into(),
         Some(Value::Number(number)) => number.to_string().into(),
         _ if matches!(path, "spec.hostNetwork" | "spec.unschedulable") => "false".into(),
-        _ if path == "status.replicas" => "0".into(),
+        _ if matches!(path, "status.replicas" | "status.succeeded") => "0".into(),
         _ => "".into(),
     }
 }

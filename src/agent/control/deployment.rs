@@ -9,7 +9,7 @@
 //! revisions, conditions and status as `kubectl rollout` reads them.
 
 use super::owner::{adopted, controller_reference, is_deleting};
-use super::replica_set::time;
+use super::pod::time;
 use super::rollout::{Bounds, Counts, grow, scale_in_proportion, shrink};
 use super::{Action, View};
 use crate::agent::events::Event;

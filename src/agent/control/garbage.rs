@@ -3,9 +3,9 @@
 //!
 //! An owner counts as lost when no object with its uid is stored. The runner asks for the
 //! dependents of an object that was deleted, for objects whose owner it does not know, and for
-//! owners that are being deleted.
+//! owners that are being deleted. A pod that waits to be counted by a Job is let go with it.
 
-use super::owner::{is_deleting, released, set_list};
+use super::owner::{TRACKING, is_deleting, released, set_list, without_finalizer};
 use super::{Action, Seen};
 use crate::object::meta;
 use crate::yaml::Node;
@@ -27,15 +27,26 @@ pub fn reconcile(
         .filter(|owner| owner.str_at(&["uid"]).is_some_and(&mut is_stored))
         .cloned()
         .collect();
-    if left.len() == owners.len() || is_deleting(object) {
+    if left.len() == owners.len() {
         return Vec::new();
     }
-    if left.is_empty() {
-        return vec![Action::delete(resource, object)];
+    let is_controller = |it: &Node| it.get("controller").and_then(Node::as_bool) == Some(true);
+    let mut next = object.clone();
+    if !left.iter().any(is_controller) {
+        // nobody will count it any more
+        next = without_finalizer(object, TRACKING);
     }
-    let mut object = object.clone();
-    object.set_at(&["metadata", "ownerReferences"], left);
-    vec![Action::Update(object)]
+    let is_free = !holds(&next, TRACKING) && holds(object, TRACKING);
+    let goes = left.is_empty() && !is_deleting(object);
+    let mut actions = Vec::new();
+    if !left.is_empty() && !is_deleting(object) {
+        next.set_at(&["metadata", "ownerReferences"], left);
+        actions.push(Action::Update(next));
+    } else if is_free {
+        actions.push(Action::Update(next));
+    }
+    actions.extend(goes.then(|| Action::delete(resource, object)));
+    actions
 }
 
 /// A dependent of an owner.
@@ -99,11 +110,7 @@ fn holds(object: &Node, finalizer: &str) -> bool {
 }
 
 fn without(owner: &Node, finalizer: &str) -> Action {
-    let mut owner = owner.clone();
-    let mut finalizers = owner.items_at(&["metadata", "finalizers"]).to_vec();
-    finalizers.retain(|it| it.as_str() != Some(finalizer));
-    set_list(&mut owner, "finalizers", finalizers);
-    Action::Update(owner)
+    Action::Update(without_finalizer(owner, finalizer))
 }
 
 #[cfg(test)]

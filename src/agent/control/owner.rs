@@ -3,6 +3,9 @@
 use crate::yaml::Node;
 use serde_json::json;
 
+/// Holds a pod until the Job that owns it has counted it.
+pub(super) const TRACKING: &str = "batch.kubernetes.io/job-tracking";
+
 /// The uid of the controller of an object.
 pub(super) fn controller_uid(object: &Node) -> Option<&str> {
     object
@@ -40,10 +43,19 @@ pub(super) fn adopted(object: &Node, owner: &Node) -> Node {
 
 /// A copy of `object` that an owner has let go of.
 pub(super) fn released(object: &Node, uid: &str) -> Node {
-    let mut object = object.clone();
+    let mut object = without_finalizer(object, TRACKING);
     let mut owners = object.items_at(&["metadata", "ownerReferences"]).to_vec();
     owners.retain(|owner| owner.str_at(&["uid"]) != Some(uid));
     set_list(&mut object, "ownerReferences", owners);
+    object
+}
+
+/// A copy of `object` that a finalizer no longer holds.
+pub(super) fn without_finalizer(object: &Node, finalizer: &str) -> Node {
+    let mut object = object.clone();
+    let mut finalizers = object.items_at(&["metadata", "finalizers"]).to_vec();
+    finalizers.retain(|it| it.as_str() != Some(finalizer));
+    set_list(&mut object, "finalizers", finalizers);
     object
 }
 

@@ -8,7 +8,7 @@
 //! index at once, so a controller never counts too few of its own objects.
 
 use super::owner::controller_uid;
-use super::{Action, Seen, View, account, deployment, endpoint, garbage, replica_set};
+use super::{Action, Seen, View, account, deployment, endpoint, garbage, job, replica_set};
 use crate::agent::endpoints;
 use crate::agent::events::{self, Event};
 use crate::agent::store::{Change, Key, Op, Resource, Store, StoreError, Stored, Watch, metadata};
@@ -29,6 +29,7 @@ use tokio::time::Instant;
 enum Task {
     ReplicaSet { namespace: String, name: String },
     Deployment { namespace: String, name: String },
+    Job { namespace: String, name: String },
     Account { namespace: String },
     Endpoints { namespace: String, name: String },
     Garbage(Key),
@@ -218,8 +219,12 @@ impl Runner {
                 self.owner_concerned(&stored.object, &namespace);
                 self.enqueue(Task::ReplicaSet { namespace, name });
             }
-            "pods" => match owner_name(&stored.object, "ReplicaSet") {
-                Some(owner) => {
+            "jobs.batch" => self.enqueue(Task::Job { namespace, name }),
+            "pods" => match controller(&stored.object) {
+                Some(("Job", name)) => {
+                    self.enqueue(Task::Job { namespace, name });
+                }
+                Some(("ReplicaSet", owner)) => {
                     let set = Key::new("replicasets.apps", &namespace, &owner);
                     if change == Change::Deleted
                         && let Some(set) = self.store.get(&set)
@@ -229,6 +234,7 @@ impl Runner {
                     }
                     self.enqueue(Task::ReplicaSet { namespace, name: owner });
                 }
+                Some(_) => {}
                 None => self.orphan_concerned(&stored.object, &namespace),
             },
             "services" | "endpoints" => self.enqueue(Task::Endpoints { namespace, name }),
@@ -288,12 +294,19 @@ impl Runner {
     }
 
     fn orphan_concerned(&mut self, pod: &Node, namespace: &str) {
-        let (sets, _) = self.store.list(&"replicasets.apps".into(), Some(namespace));
-        for set in sets {
-            let selector = set.object.at(&["spec", "selector"]).map(Selector::from_label_selector);
-            if selector.and_then(Result::ok).is_some_and(|s| s.matches(meta::labels(pod))) {
-                let name = set.key.name.to_string();
-                self.enqueue(Task::ReplicaSet { namespace: namespace.to_owned(), name });
+        for resource in ["replicasets.apps", "jobs.batch"] {
+            let (owners, _) = self.store.list(&resource.into(), Some(namespace));
+            for owner in owners {
+                let selector =
+                    owner.object.at(&["spec", "selector"]).map(Selector::from_label_selector);
+                if selector.and_then(Result::ok).is_some_and(|s| s.matches(meta::labels(pod))) {
+                    let (namespace, name) = (namespace.to_owned(), owner.key.name.to_string());
+                    self.enqueue(if resource == "jobs.batch" {
+                        Task::Job { namespace, name }
+                    } else {
+                        Task::ReplicaSet { namespace, name }
+                    });
+                }
             }
         }
     }
@@ -306,6 +319,9 @@ impl Runner {
             }
             Task::Deployment { namespace, name } => {
                 ("deployment-controller", deployment::reconcile(&view, namespace, name))
+            }
+            Task::Job { namespace, name } => {
+                ("job-controller", job::reconcile(&view, namespace, name))
             }
             Task::Account { namespace } => {
                 ("serviceaccount-controller", account::reconcile(&view, namespace, &self.authority))
@@ -385,16 +401,18 @@ impl Runner {
     }
 }
 
+/// The name of an object's controller, if it is of a kind.
 fn owner_name(object: &Node, kind: &str) -> Option<String> {
-    object
-        .items_at(&["metadata", "ownerReferences"])
-        .iter()
-        .find(|owner| {
-            owner.get("controller").and_then(Node::as_bool) == Some(true)
-                && owner.str_at(&["kind"]) == Some(kind)
-        })
-        .and_then(|owner| owner.str_at(&["name"]))
-        .map(str::to_owned)
+    controller(object).filter(|(its, _)| *its == kind).map(|(_, name)| name)
+}
+
+/// The kind and name of an object's controller.
+fn controller(object: &Node) -> Option<(&str, String)> {
+    let owners = object.items_at(&["metadata", "ownerReferences"]);
+    let is_controller =
+        |owner: &&Node| owner.get("controller").and_then(Node::as_bool) == Some(true);
+    let owner = owners.iter().find(is_controller)?;
+    Some((owner.str_at(&["kind"])?, owner.str_at(&["name"])?.to_owned()))
 }
 
 /// The operations of one step, one for each object.

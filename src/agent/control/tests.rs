@@ -1,4 +1,5 @@
-//! Controllers over a store in memory, with a node on which every image but `bad` gets ready.
+//! Controllers over a store in memory, with a node on which every image but `bad` gets ready; a
+//! container of `ends` succeeds at once, one of `fails` fails with the code 3.
 
 use super::runner::Runner;
 use crate::agent::store::{Key, Op, Store, Stored, metadata};
@@ -10,24 +11,25 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
-const RESOURCES: [&str; 9] = [
+const RESOURCES: [&str; 10] = [
     "namespaces",
     "serviceaccounts",
     "pods",
     "replicasets.apps",
     "deployments.apps",
+    "jobs.batch",
     "configmaps",
     "services",
     "endpoints",
     "endpointslices.discovery.k8s.io",
 ];
 
-struct World {
-    store: Store,
+pub(super) struct World {
+    pub(super) store: Store,
 }
 
 impl World {
-    fn new() -> World {
+    pub(super) fn new() -> World {
         let store = Store::in_memory().expect("a store in memory");
         let resources = RESOURCES.iter().map(|name| (*name).into()).collect();
         let clock = Arc::new(SystemClock);
@@ -37,14 +39,14 @@ impl World {
         World { store }
     }
 
-    async fn create(&self, resource: &str, object: serde_json::Value) {
+    pub(super) async fn create(&self, resource: &str, object: serde_json::Value) {
         let mut object = Node::from(object);
         metadata::prepare_create(&mut object, Timestamp::now(), true);
         let key = Key::new(resource, "n", meta::name(&object));
         self.store.commit(vec![Op::Create { key, object }]).await.expect("a new object");
     }
 
-    async fn change(&self, resource: &str, name: &str, change: impl Fn(&mut Node)) {
+    pub(super) async fn change(&self, resource: &str, name: &str, change: impl Fn(&mut Node)) {
         let key = Key::new(resource, "n", name);
         let done = self.store.modify(&key, |object| {
             change(object);
@@ -55,15 +57,15 @@ impl World {
         assert!(done.await.expect("a writable store").is_some());
     }
 
-    fn list(&self, resource: &str) -> Vec<Arc<Stored>> {
+    pub(super) fn list(&self, resource: &str) -> Vec<Arc<Stored>> {
         self.store.list(&resource.into(), Some("n")).0
     }
 
-    fn get(&self, resource: &str, name: &str) -> Option<Node> {
+    pub(super) fn get(&self, resource: &str, name: &str) -> Option<Node> {
         Some(self.store.get(&Key::new(resource, "n", name))?.object.clone())
     }
 
-    async fn until(&self, what: &str, holds: impl Fn(&World) -> bool) {
+    pub(super) async fn until(&self, what: &str, holds: impl Fn(&World) -> bool) {
         for _ in 0..500 {
             if holds(self) {
                 return;
@@ -94,20 +96,45 @@ async fn node(store: Store) {
     let mut watch = store.watch(&"pods".into(), None, revision).expect("a fresh watch");
     while let Ok(event) = watch.next().await {
         let stored = &event.object;
-        if metadata::is_deleted(&stored.object) {
+        let held = !stored.object.items_at(&["metadata", "finalizers"]).is_empty();
+        if metadata::is_deleted(&stored.object) && held {
+            let change = |pod: &mut Node| {
+                let grace = ["metadata", "deletionGracePeriodSeconds"];
+                let left = pod.i64_at(&grace) != Some(0);
+                pod.set_at(&grace, 0);
+                left
+            };
+            let _ = store.modify(&stored.key, change).await;
+        } else if metadata::is_deleted(&stored.object) {
             let _ = store.commit(vec![Op::Delete { key: stored.key.clone(), expect: None }]).await;
-        } else if image(&stored.object) != Some("bad")
-            && stored.object.str_at(&["status", "phase"]) == Some("Pending")
-        {
-            let status = json!({"phase": "Running", "conditions": [
-                {"type": "Ready", "status": "True", "lastTransitionTime": "2024-01-01T00:00:00Z"}]});
+        } else if let Some(status) = next(&stored.object) {
             let change = |pod: &mut Node| {
                 pod.set_at(&["spec", "nodeName"], "here");
-                pod.set("status", Node::from(status.clone()));
+                pod.set("status", status.clone());
                 true
             };
             let _ = store.modify(&stored.key, change).await;
         }
+    }
+}
+
+/// What becomes of a pod next.
+fn next(pod: &Node) -> Option<Node> {
+    if pod.str_at(&["status", "phase"]) != Some("Pending") {
+        return None;
+    }
+    let ended = |phase: &str, code: i64| {
+        let now = crate::base::clock::rfc3339_seconds(Timestamp::now());
+        json!({"phase": phase, "containerStatuses": [
+            {"name": "c", "state": {"terminated": {"exitCode": code, "finishedAt": now}}}]})
+    };
+    let running = json!({"phase": "Running", "conditions": [
+        {"type": "Ready", "status": "True", "lastTransitionTime": "2024-01-01T00:00:00Z"}]});
+    match image(pod) {
+        Some("bad") => None,
+        Some("ends") => Some(ended("Succeeded", 0).into()),
+        Some("fails") => Some(ended("Failed", 3).into()),
+        _ => Some(running.into()),
     }
 }
 
@@ -191,9 +218,7 @@ async fn a_rollout_that_gets_no_further_keeps_what_serves() {
     let serving = world
         .list("pods")
         .iter()
-        .filter(|pod| {
-            super::replica_set::is_ready(&pod.object) && image(&pod.object) == Some("one")
-        })
+        .filter(|pod| super::pod::is_ready(&pod.object) && image(&pod.object) == Some("one"))
         .count();
     assert_eq!(serving, 2);
 }

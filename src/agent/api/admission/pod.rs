@@ -2,6 +2,7 @@
 
 use super::{PLAIN_RULES, Rules, default, keep, name};
 use crate::agent::api::fault::Faults;
+use crate::object::selector::Selector;
 use crate::yaml::Node;
 use serde_json::json;
 use std::collections::HashSet;
@@ -61,6 +62,14 @@ pub(super) fn fill(spec: &mut Node) {
     for item in spec.get_mut("volumes").and_then(Node::as_list_mut).into_iter().flatten() {
         volume(item);
     }
+}
+
+/// Fills in the template of pods in a spec.
+pub(super) fn fill_template(spec: &mut Node) {
+    let Some(template) = spec.get_mut("template") else { return };
+    default(template, "metadata", Node::map());
+    default(template, "spec", Node::map());
+    fill(template.get_mut("spec").expect("it was set just above"));
 }
 
 fn container(container: &mut Node, host_network: bool) {
@@ -156,6 +165,26 @@ fn qos(pod: &Node) -> &'static str {
         (true, _) => "Guaranteed",
         (false, true) => "Burstable",
         (false, false) => "BestEffort",
+    }
+}
+
+/// Rules for a template of pods.
+pub(super) fn validate_template(template: Option<&Node>, path: &str, faults: &mut Faults) {
+    let labels = template.and_then(|template| template.at(&["metadata", "labels"]));
+    super::meta::labels(labels.and_then(Node::as_map), &format!("{path}.labels"), faults);
+    match template.and_then(|template| template.get("spec")) {
+        Some(spec) => validate(spec, &format!("{path}.spec"), faults),
+        None => faults.required(format!("{path}.spec.containers"), ""),
+    }
+}
+
+/// The pods of a template must be those that the selector is about.
+pub(super) fn validate_selected(spec: &Node, selector: &Selector, faults: &mut Faults) {
+    let labels = spec.at(&["template", "metadata", "labels"]);
+    if !selector.matches(labels.and_then(Node::as_map)) {
+        let shown = labels.cloned().unwrap_or_else(Node::map);
+        let rule = "`selector` does not match template `labels`";
+        faults.invalid("spec.template.metadata.labels", shown, rule);
     }
 }
 

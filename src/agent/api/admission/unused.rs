@@ -72,7 +72,7 @@ const DEFINITION: &[(&str, When, &str)] = &[(
 pub(crate) fn warnings(kind: &str, object: &Node) -> Vec<String> {
     let (fields, path): (_, &[&str]) = match kind {
         "Pod" => (POD, &["spec"]),
-        "Deployment" | "ReplicaSet" => (POD, &["spec", "template", "spec"]),
+        "Deployment" | "ReplicaSet" | "Job" => (POD, &["spec", "template", "spec"]),
         "Service" => (SERVICE, &["spec"]),
         "CustomResourceDefinition" => (DEFINITION, &["spec"]),
         _ => return Vec::new(),

@@ -30,11 +30,7 @@ fn fill(object: &mut Node) {
     default(object, "spec", Node::map());
     let spec = object.get_mut("spec").expect("it was set just above");
     default(spec, "replicas", 1);
-    if let Some(template) = spec.get_mut("template") {
-        default(template, "metadata", Node::map());
-        default(template, "spec", Node::map());
-        pod::fill(template.get_mut("spec").expect("it was set just above"));
-    }
+    pod::fill_template(spec);
 }
 
 fn fill_deployment(object: &mut Node) {
@@ -77,28 +73,12 @@ fn validate(object: &Node, faults: &mut Faults) {
         Some((node, Err(error))) => {
             faults.invalid("spec.selector", node.clone(), error.to_string());
         }
-        Some((_, Ok(selector))) => {
-            let labels = spec.at(&["template", "metadata", "labels"]);
-            if !selector.matches(labels.and_then(Node::as_map)) {
-                let shown = labels.cloned().unwrap_or_else(Node::map);
-                let rule = "`selector` does not match template `labels`";
-                faults.invalid("spec.template.metadata.labels", shown, rule);
-            }
-        }
+        Some((_, Ok(selector))) => pod::validate_selected(spec, &selector, faults),
     }
-    let template = spec.get("template");
-    let labels =
-        template.and_then(|template| template.at(&["metadata", "labels"])).and_then(Node::as_map);
-    super::meta::labels(labels, "spec.template.labels", faults);
-    match template.and_then(|template| template.get("spec")) {
-        Some(inner) => {
-            pod::validate(inner, "spec.template.spec", faults);
-            let policy = inner.str_at(&["restartPolicy"]).unwrap_or("Always");
-            if policy != "Always" && matches!(policy, "OnFailure" | "Never") {
-                faults.unsupported("spec.template.spec.restartPolicy", policy, &["Always"]);
-            }
-        }
-        None => faults.required("spec.template.spec.containers", ""),
+    pod::validate_template(spec.get("template"), "spec.template", faults);
+    let policy = spec.str_at(&["template", "spec", "restartPolicy"]);
+    if let Some(policy @ ("OnFailure" | "Never")) = policy {
+        faults.unsupported("spec.template.spec.restartPolicy", policy, &["Always"]);
     }
     if let Some(kind) = spec.str_at(&["strategy", "type"])
         && !["Recreate", "RollingUpdate"].contains(&kind)

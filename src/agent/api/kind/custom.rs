@@ -174,6 +174,7 @@ fn kind(definition: &Node, version: &Node, schemas: &Schemas, says: Digest) -> O
         update_needs_version: true,
         update_creates: false,
         delete_returns_object: false,
+        orphans: false,
         review: None,
         selectable: selectable.map(|path| path.trim_start_matches('.').to_owned().into()).collect(),
         rules: &rules::PLAIN,

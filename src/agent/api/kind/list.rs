@@ -23,6 +23,7 @@ const PLAIN: Facts = Facts {
     update_needs_version: false,
     update_creates: false,
     delete_returns_object: false,
+    orphans: false,
     review: None,
     selectable: &[],
     rules: &rules::PLAIN,
@@ -312,6 +313,20 @@ pub(super) static KINDS: &[Facts] = &[
         singular: "subjectaccessreview",
         namespaced: false,
         review: Some(review::subject_access),
+        ..PLAIN
+    },
+    Facts {
+        group: "batch",
+        kind: "Job",
+        plural: "jobs",
+        singular: "job",
+        categories: &["all"],
+        status: true,
+        generation: true,
+        orphans: true,
+        selectable: &["status.successful"],
+        rules: &rules::JOB,
+        columns: &columns::JOB,
         ..PLAIN
     },
     Facts {

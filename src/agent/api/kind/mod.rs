@@ -56,6 +56,8 @@ pub(crate) struct Kind {
     pub(crate) update_creates: bool,
     /// True when a delete answers with the object.
     pub(crate) delete_returns_object: bool,
+    /// True when a delete that does not say what becomes of dependents leaves them, as it was once.
+    pub(crate) orphans: bool,
     /// A question to the API: it is posted, answered, and kept nowhere.
     pub(crate) review: Option<Review>,
     /// What fields can be selected besides name and namespace.
@@ -98,6 +100,7 @@ struct Facts {
     update_needs_version: bool,
     update_creates: bool,
     delete_returns_object: bool,
+    orphans: bool,
     review: Option<Review>,
     selectable: &'static [&'static str],
     rules: &'static Rules,
@@ -124,6 +127,7 @@ impl From<&Facts> for Kind {
             update_needs_version: facts.update_needs_version,
             update_creates: facts.update_creates,
             delete_returns_object: facts.delete_returns_object,
+            orphans: facts.orphans,
             review: facts.review,
             selectable: names(facts.selectable),
             rules: facts.rules,

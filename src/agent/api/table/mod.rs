@@ -2,6 +2,7 @@
 //! `pkg/printers/internalversion/printers.go`.
 
 mod access;
+mod batch;
 mod cell;
 mod core;
 mod custom;
@@ -15,6 +16,7 @@ use crate::yaml::{Map, Node};
 use jiff::Timestamp;
 
 pub(crate) use access::{BINDING, RESOURCE_QUOTA, ROLE};
+pub(crate) use batch::JOB;
 pub(crate) use core::{
     CONFIG_MAP, EVENT, LEASE, NAMESPACE, NODE, PLAIN, SECRET, SERVICE, SERVICE_ACCOUNT,
 };

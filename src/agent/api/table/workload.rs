@@ -5,9 +5,9 @@ use super::{AGE, Column, Columns, NAME};
 use crate::object::selector::Selector;
 use crate::yaml::Node;
 
-const CONTAINERS: Column =
+pub(super) const CONTAINERS: Column =
     Column::text("Containers", "Names of each container in the template.").wide();
-const IMAGES: Column =
+pub(super) const IMAGES: Column =
     Column::text("Images", "Images referenced by each container in the template.").wide();
 const SELECTOR: Column = Column::text(
     "Selector",
@@ -78,7 +78,7 @@ pub(crate) static REPLICA_SET: Columns = Columns {
 };
 
 /// Containers, images and selector.
-fn template(object: &Node) -> [Node; 3] {
+pub(super) fn template(object: &Node) -> [Node; 3] {
     let containers = object.items_at(&["spec", "template", "spec", "containers"]);
     let selector = object.at(&["spec", "selector"]).map(Selector::from_label_selector);
     let selector = match selector {

@@ -22,6 +22,11 @@ use std::sync::Arc;
 /// Namespaces that cannot be deleted.
 const PROTECTED: &[&str] = &["default", "kube-system", "kube-public", "kube-node-lease"];
 
+/// What is said when Jobs are deleted and it is not said what becomes of their pods.
+const ORPHANED: &str = "child pods are preserved by default when jobs are deleted; set \
+    propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this \
+    warning";
+
 /// How an object is to go.
 #[derive(Debug, Default)]
 struct Options {
@@ -33,14 +38,23 @@ struct Options {
 }
 
 impl Options {
-    async fn read(request: &Request, body: Incoming) -> Result<Options, Status> {
+    async fn read(
+        request: &Request,
+        body: Incoming,
+        warnings: &mut Vec<String>,
+    ) -> Result<Options, Status> {
         let bytes = body::read(&request.headers, body).await?;
         let node = if bytes.iter().all(u8::is_ascii_whitespace) {
             Node::map()
         } else {
             body::parse_as("meta.k8s.io/v1", "DeleteOptions", &request.headers, &bytes)?.node
         };
-        Options::new(request, &node)
+        let mut options = Options::new(request, &node)?;
+        if request.kind().orphans && options.policy.is_none() {
+            options.policy = Some("Orphan");
+            warnings.push(ORPHANED.to_owned());
+        }
+        Ok(options)
     }
 
     fn new(request: &Request, node: &Node) -> Result<Options, Status> {
@@ -90,8 +104,12 @@ enum Outcome {
 }
 
 /// DELETE of one object.
-pub(crate) async fn one(request: &Request, body: Incoming) -> Result<Reply, Status> {
-    let options = Options::read(request, body).await?;
+pub(crate) async fn one(
+    request: &Request,
+    body: Incoming,
+    warnings: &mut Vec<String>,
+) -> Result<Reply, Status> {
+    let options = Options::read(request, body, warnings).await?;
     let kind = request.kind();
     let outcome = remove(request, request.namespace(), request.name(), &options).await?;
     match outcome {
@@ -114,8 +132,12 @@ pub(super) async fn evict(request: &Request, options: &Node) -> Result<(), Statu
 }
 
 /// DELETE of a collection: answers with what it held.
-pub(crate) async fn collection(request: &Request, body: Incoming) -> Result<Reply, Status> {
-    let options = Options::read(request, body).await?;
+pub(crate) async fn collection(
+    request: &Request,
+    body: Incoming,
+    warnings: &mut Vec<String>,
+) -> Result<Reply, Status> {
+    let options = Options::read(request, body, warnings).await?;
     let kind = request.kind();
     let listing = list_options(&request.query)?;
     let selection = Selection::new(kind, &listing)?;

@@ -144,9 +144,9 @@ pub(crate) async fn serve(
         ("PATCH", true, "" | "status" | EPHEMERAL) => {
             patch::patch(&request, body, &mut warnings).await?
         }
-        ("DELETE", true, "") => delete::one(&request, body).await?,
+        ("DELETE", true, "") => delete::one(&request, body, &mut warnings).await?,
         ("DELETE", false, _) if request.kind().delete_collection => {
-            delete::collection(&request, body).await?
+            delete::collection(&request, body, &mut warnings).await?
         }
         _ if request.kind().definition.is_some() => {
             return Err(Status::unsupported_method(request.kind(), method));
