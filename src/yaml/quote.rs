@@ -168,10 +168,19 @@ pub(super) fn analyze(text: &str, flavor: Flavor) -> Analysis {
     let (mut break_space, mut space_break) = (false, false);
     let (mut previous_space, mut previous_break) = (false, false);
     let mut after_space = true;
-    let mut characters = text.chars().peekable();
     let mut first = true;
-    while let Some(character) = characters.next() {
-        let before_space = characters.peek().is_none_or(|next| matches!(next, ' ' | '\t'));
+    let mut rest = text;
+    loop {
+        // what means nothing anywhere only parts spaces and line breaks
+        let safe = rest.bytes().take_while(|byte| CLASS[*byte as usize] == SAFE).count();
+        if safe > 0 {
+            (previous_space, previous_break, after_space, first) = (false, false, false, false);
+            rest = &rest[safe..];
+        }
+        let mut characters = rest.chars();
+        let Some(character) = characters.next() else { break };
+        rest = characters.as_str();
+        let before_space = matches!(rest.as_bytes().first(), None | Some(b' ' | b'\t'));
         indicators |= match character {
             ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@'
             | '`' => first,

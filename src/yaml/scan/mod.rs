@@ -16,6 +16,7 @@ mod scalar;
 pub(super) use comment::Comments;
 
 use super::problem::{Mark, Problem};
+use super::reader;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
@@ -664,12 +665,17 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_to_line_end(&mut self) {
+        let may_end = |byte| (byte == b'\n') | (byte == b'\r') | (byte == 0xc2) | (byte == 0xe2);
         loop {
-            match self.bytes.get(self.at) {
-                None | Some(b'\n' | b'\r') => return,
-                Some(0xc2 | 0xe2) if self.break_length(self.at) > 0 => return,
-                _ => self.at += 1,
+            let Some(run) = reader::position(&self.bytes[self.at..], may_end) else {
+                self.at = self.bytes.len();
+                return;
+            };
+            self.at += run;
+            if self.break_length(self.at) > 0 {
+                return;
             }
+            self.at += 1;
         }
     }
 }
