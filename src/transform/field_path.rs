@@ -14,8 +14,8 @@
 
 use super::field_spec::FieldError;
 use crate::base::source::FileId;
+use crate::template::gotmpl::regexp;
 use crate::yaml::{Dialect, Form, Node, Value, json};
-use regex::Regex;
 
 /// Steps deeper than this are no path that people write.
 const MAX_STEPS: usize = 256;
@@ -307,9 +307,7 @@ impl Search {
         wanted: &str,
         rest: &[String],
     ) -> Result<(), FieldError> {
-        let Ok(pattern) = Regex::new(wanted) else {
-            return Err(FieldError(format!("error parsing regexp: `{wanted}`")));
-        };
+        let pattern = regexp::automaton(wanted).map_err(FieldError)?;
         let fits = |item: &Node| match field {
             "" => pattern.is_match(text(item).trim()),
             field => item.get(field).is_some_and(|value| pattern.is_match(text(value).trim())),

@@ -4,7 +4,7 @@
 //! its items; a key that ends in `[]` says that a list is expected, so nothing is made there.
 
 use crate::object::Gvk;
-use crate::yaml::{Node, Str, Value};
+use crate::yaml::{Map, Node, Str, Value};
 use std::collections::HashMap;
 
 /// Keys that the path of a field may have.
@@ -229,6 +229,7 @@ pub fn walk(
                 let message = "cannot set or create an empty field name".to_owned();
                 return Err(FieldError(message));
             }
+            of_map(name).map_err(|error| FieldError(format!("fieldName: {name}: {error}")))?;
             let is_list = name.len() != key.len();
             let made = match make {
                 Make::Nothing => None,
@@ -253,6 +254,20 @@ pub fn walk(
             walk(value, rest, make, change)
         }
         _ => Err(FieldError("expected sequence or mapping node".to_owned())),
+    }
+}
+
+/// Nothing is taken from a map by what kustomize reads as an index, a wildcard or a condition.
+fn of_map(step: &str) -> Result<(), FieldError> {
+    let digits = step.strip_prefix(['+', '-']).unwrap_or(step);
+    let is_index = step == "-" || digits.parse::<u64>().is_ok();
+    let is_condition = step.starts_with('[') && step.ends_with(']');
+    match step {
+        "*" => Err(FieldError("wildcard is not supported in PathGetter".to_owned())),
+        _ if is_index || is_condition => {
+            Err(FieldError::wrong("SequenceNode", &Value::Map(Map::new())))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -284,10 +299,19 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_no_fields_is_a_fault() {
-        let mut node = Node::from(json!({"a": "text"}));
-        let spec = FieldSpec::row("", "", "a/b", true);
-        let fault = spec.visit(&mut node, Make::Scalar, &mut |_| Ok(())).expect_err("a fault");
-        assert_eq!(fault.to_string(), "expected sequence or mapping node");
+    fn what_leads_to_no_field_is_a_fault() {
+        let no_index = "wrong node kind: expected SequenceNode but got MappingNode";
+        for (path, expected) in [
+            ("a/b", "expected sequence or mapping node"),
+            ("m/*", "fieldName: *: wildcard is not supported in PathGetter"),
+            ("m/0", &format!("fieldName: 0: {no_index}")),
+            ("m/-", &format!("fieldName: -: {no_index}")),
+            ("m/[k=v]", &format!("fieldName: [k=v]: {no_index}")),
+        ] {
+            let mut node = Node::from(json!({"a": "text", "m": {"0": 1, "*": 1}}));
+            let spec = FieldSpec::row("", "", path, true);
+            let fault = spec.visit(&mut node, Make::Scalar, &mut |_| Ok(())).expect_err(path);
+            assert_eq!(fault.to_string(), expected);
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::set::ResourceSet;
 use super::{Context, Rules, Transformer, failed};
 use crate::base::diag::Diagnostic;
 use crate::base::source::Span;
+use crate::template::gotmpl::regexp;
 use crate::yaml::{Form, Node, Value, plain_scalar};
 use regex::Regex;
 use std::collections::BTreeSet;
@@ -36,7 +37,7 @@ impl Transformer for Image {
     fn transform(&self, set: &mut ResourceSet, context: &mut Context<'_>) {
         let wanted = self.name.as_str().unwrap_or_default();
         let tail = "(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?$";
-        let Ok(pattern) = Regex::new(&format!("^{wanted}{tail}")) else {
+        let Ok(pattern) = regexp::automaton(&format!("^{wanted}{tail}")) else {
             let message = format!("the name of an image, `{wanted}`, is no regular expression");
             let code = "wharf::transform::invalid_expression";
             // kustomize takes it for one that matches nothing

@@ -101,7 +101,7 @@ impl ValueAdd {
             position => inserted(&old, position - 1, &self.value),
         };
         node.value = match node.form {
-            Form::Quoted => new.into(),
+            Form::Quoted | Form::Folded => new.into(),
             _ => plain_scalar(&new),
         };
         Ok(())

@@ -377,7 +377,12 @@ impl<'a> Composer<'a> {
             }
             None if style == Style::Plain => resolve::plain(&text, self.dialect),
             None if style == Style::Folded && self.dialect == Dialect::GoYamlV3 => {
-                Value::from(tree::refolded(&text).as_ref())
+                if self.is_annotation() {
+                    done.node.form = Form::Folded;
+                    Value::from(text.as_ref())
+                } else {
+                    Value::from(tree::refolded(&text).as_ref())
+                }
             }
             None => match text {
                 Cow::Borrowed(text) => Value::from(text),
@@ -385,6 +390,17 @@ impl<'a> Composer<'a> {
             },
         };
         done
+    }
+
+    /// Whether a value is an annotation of the document: kustomize sets these anew, so that they are
+    /// no more written as they were.
+    fn is_annotation(&self) -> bool {
+        let is_at = |frame: &Frame<'_>, name: &str| match &frame.kind {
+            FrameKind::Map { key: Some(Key::Text(key, _)), .. } => key == name,
+            _ => false,
+        };
+        let [root, metadata, _] = &self.stack[..] else { return false };
+        is_at(root, "metadata") && is_at(metadata, "annotations")
     }
 
     /// Whether kustomize writes what is read in brackets before it reads it again.

@@ -39,4 +39,4 @@ pub use read::{
 pub use resolve::{Dialect, plain_scalar, tagged};
 pub use resources::{pieces, resources};
 pub use substitute::Substitute;
-pub use tree::{Tree, TreeDocument, TreeKind};
+pub use tree::{Tree, TreeDocument, TreeKind, refolded};

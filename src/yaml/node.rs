@@ -30,6 +30,8 @@ pub enum Form {
     Plain,
     /// In quotes, or as a block of text.
     Quoted,
+    /// As a block of text whose lines are folded, where kustomize may take that or leave it.
+    Folded,
     /// Not at all: `key:` is null.
     Nothing,
     /// Not at all, in brackets: `{key: }` is null to kustomize as long as nobody writes it, and

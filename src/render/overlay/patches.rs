@@ -7,9 +7,9 @@ use crate::base::suggest;
 use crate::object::patch::json6902;
 use crate::object::selector::Selector;
 use crate::package::kustomization::join;
+use crate::template::gotmpl::regexp;
 use crate::transform::patches::{Change, Patch, Target, TargetField};
 use crate::yaml::{self, Dialect, Node, Value};
-use regex::Regex;
 
 /// Reads the items of `patches`, whose fields have the right types.
 pub(super) fn read(
@@ -99,7 +99,7 @@ impl Reader<'_> {
         ] {
             let Some(value) = node.get(key) else { continue };
             let Some(text) = value.as_str().filter(|text| !text.is_empty()) else { continue };
-            match Regex::new(&format!("^(?:{text})$")) {
+            match regexp::automaton(&format!("^(?:{text})$")) {
                 Ok(expression) => target.expressions.push((field, expression)),
                 Err(_) => {
                     let message = format!("`{key}` must be a regular expression, found string");

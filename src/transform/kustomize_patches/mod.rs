@@ -17,7 +17,7 @@ use crate::base::source::{Sources, Span};
 use crate::object::patch::PatchError;
 use crate::object::patch::kustomize::{self, Merger};
 use crate::schema::MergeTable;
-use crate::yaml::{Entry, Map, Node, Value};
+use crate::yaml::{Entry, Form, Map, Node, Value, refolded};
 use std::sync::Arc;
 
 /// Annotations that kustomize keeps to itself; a JSON patch cannot take them away.
@@ -358,6 +358,13 @@ fn written(node: &Node, sources: Option<&Sources>) -> String {
 /// Carries out a JSON patch. The object goes through JSON on the way, so that it loses how it was
 /// written.
 fn operate(root: &mut Node, operations: &Node) -> Result<(), PatchError> {
+    for (_, note) in
+        root.at_mut(&ANNOTATIONS).and_then(Node::as_map_mut).into_iter().flat_map(Map::iter_mut)
+    {
+        if let (Form::Folded, Value::String(text)) = (note.form, &note.value) {
+            note.value = refolded(text).as_ref().into();
+        }
+    }
     let annotations = |root: &Node| root.at(&ANNOTATIONS).and_then(Node::as_map).cloned();
     let before = annotations(root).unwrap_or_default();
     let internal = before.into_iter().filter(|entry| entry.key.starts_with(INTERNAL));

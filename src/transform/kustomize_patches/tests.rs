@@ -132,9 +132,32 @@ fn patches_are_for_what_they_name_or_what_is_chosen() {
             ),
             r#"ConfigMap a {"k":"1"}; ConfigMap b {"k":"v","n":1}; Secret a"#,
         ),
+        (
+            "patches",
+            inline("- {op: remove, path: /data}\n", "target: {name: '\\${NAME}|b'}\n"),
+            r#"ConfigMap a {"k":"1"}; ConfigMap b; Secret a"#,
+        ),
     ] {
         assert_eq!(run(field, &entry).as_deref(), Ok(expected), "{entry}");
     }
+}
+
+#[test]
+fn folded_annotations_are_folded_anew_by_operations_alone() {
+    let text =
+        "metadata:\n  annotations:\n    a: >-\n      x\n       y\ndata:\n  a: >-\n    x\n     y\n";
+    let sources = Sources::default();
+    let file = sources.add("f.yaml", text);
+    let mut root = yaml::parse_one(&sources, file, Dialect::GoYamlV3).expect("yaml");
+    let texts = |root: &yaml::Node| {
+        ["metadata.annotations.a", "data.a"].map(|path| {
+            let keys: Vec<_> = path.split('.').collect();
+            root.str_at(&keys).expect("a text").to_owned()
+        })
+    };
+    assert_eq!(texts(&root), ["x\n y", "x\n\n y"]);
+    super::operate(&mut root, &yaml::Node::list()).expect("nothing to do");
+    assert_eq!(texts(&root), ["x\n\n y", "x\n\n y"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::id::{Id, Scopes};
 use super::resource::Resource;
 use crate::object::selector::{Selector, SelectorError};
 use crate::object::{Gvk, meta};
+use crate::template::gotmpl::regexp;
 use crate::yaml::{Node, Str};
 use regex::Regex;
 
@@ -19,7 +20,10 @@ pub enum Pattern {
 
 impl Pattern {
     /// Reads an expression; the empty one matches everything and is nothing.
-    pub fn parse(text: &str) -> Result<Option<Pattern>, regex::Error> {
+    ///
+    /// # Errors
+    /// Go's text.
+    pub fn parse(text: &str) -> Result<Option<Pattern>, String> {
         let plain =
             |byte: u8| byte.is_ascii_alphanumeric() || b"-_/:,% \"'=@<>!~;&`#".contains(&byte);
         if text.is_empty() {
@@ -28,7 +32,7 @@ impl Pattern {
         if text.bytes().all(plain) {
             return Ok(Some(Pattern::Literal(text.into())));
         }
-        Ok(Some(Pattern::Regex(Regex::new(&format!("^(?:{text})$"))?)))
+        Ok(Some(Pattern::Regex(regexp::automaton(&format!("^(?:{text})$"))?)))
     }
 
     /// True when the whole text matches.
@@ -73,8 +77,8 @@ pub struct Select {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SelectError {
     /// A field is no regular expression.
-    #[error("error parsing regexp: {0}")]
-    Expression(#[from] regex::Error),
+    #[error("{0}")]
+    Expression(String),
     /// A selector of labels or annotations is none.
     #[error(transparent)]
     Selector(#[from] SelectorError),
@@ -85,7 +89,7 @@ impl Select {
     /// `annotationSelector` of a map.
     pub fn read(node: &Node) -> Result<Select, SelectError> {
         let text = |key: &str| node.str_at(&[key]).unwrap_or_default();
-        let pattern = |key: &str| Pattern::parse(text(key));
+        let pattern = |key: &str| Pattern::parse(text(key)).map_err(SelectError::Expression);
         let selector = |key: &str| match text(key) {
             "" => Ok(None),
             text => Selector::parse(text).map(Some),

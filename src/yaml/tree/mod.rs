@@ -90,7 +90,8 @@ impl Tree {
 
 /// A folded text as it is after kustomize has written and read it: an indented line in it, and the
 /// one behind it, get an empty line before them.
-pub(super) fn refolded(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn refolded(text: &str) -> Cow<'_, str> {
     let odd = ["\n ", "\n\t", "\n\n"].iter().any(|part| text.contains(part));
     if !odd && !text.starts_with([' ', '\t', '\n']) {
         return Cow::Borrowed(text);

@@ -253,7 +253,7 @@ impl Merger<'_> {
         if !scalar(old) || !scalar(new) {
             return;
         }
-        if old.form != Form::Quoted {
+        if !matches!(old.form, Form::Quoted | Form::Folded) {
             new.form = Form::Plain;
             return;
         }

@@ -1,5 +1,6 @@
 //! `format`: what a text must look like. Drafts before 2019-09 insist on it, later ones do not.
 
+use crate::template::gotmpl::regexp;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// What is wrong with a text of a format; nothing for formats that are not known.
@@ -31,7 +32,7 @@ pub(super) fn fault(format: &str, text: &str) -> Option<String> {
         "json-pointer" => {
             (!text.is_empty() && !text.starts_with('/')).then_some("not starting with /")
         }
-        "regex" => return regex::Regex::new(text).err().map(|error| error.to_string()),
+        "regex" => return regexp::automaton(text).err(),
         _ => None,
     };
     fault.map(ToOwned::to_owned)

@@ -3,7 +3,7 @@
 use super::fault::{Kind, Violation};
 use super::text::{count, list, number, shown};
 use super::{format, text};
-use crate::template::gotmpl::{Map, Value};
+use crate::template::gotmpl::{Map, Value, regexp};
 use regex::Regex;
 use serde_json::{Map as Object, Value as Json};
 use std::cell::RefCell;
@@ -71,7 +71,7 @@ impl<'a> Walk<'a> {
         if let Some(regex) = patterns.get(pattern) {
             return Ok(regex.is_match(text));
         }
-        let regex = Regex::new(pattern)
+        let regex = regexp::automaton(pattern)
             .map_err(|_| format!("{} is not valid regex", text::quoted(pattern)))?;
         let matched = regex.is_match(text);
         patterns.insert(pattern, regex);

@@ -61,6 +61,22 @@ pub fn compile(source: &Text) -> Compiled {
     compiled
 }
 
+/// The pattern as an automaton for texts that are UTF-8, which threads may share.
+///
+/// # Errors
+/// Go's text.
+pub fn automaton(pattern: &str) -> Result<regex::Regex, String> {
+    let fault = |(what, part): translate::Fault<'_>| {
+        format!("error parsing regexp: {what}: `{}`", String::from_utf8_lossy(part))
+    };
+    let translated = translate::translate(pattern.as_bytes()).map_err(fault)?;
+    regex::RegexBuilder::new(&translated.pattern)
+        .size_limit(SIZE)
+        .nest_limit(NESTING)
+        .build()
+        .map_err(|_| fault(("expression too large", pattern.as_bytes())))
+}
+
 /// As [`compile`], with the text of the panic that Go's `regexp.MustCompile` ends in.
 ///
 /// # Errors

@@ -1,7 +1,16 @@
 //! Patterns against what Go's regexp finds.
 
-use super::{compile, must_compile};
+use super::{automaton, compile, must_compile};
 use crate::template::gotmpl::value::Text;
+
+#[test]
+fn automatons_read_patterns_as_go_does() {
+    let names = automaton("^(?:${NAME}-a{,3})$").expect("braces that count nothing are texts");
+    assert!(!names.is_match("${NAME}-a{,3}"), "the dollar is an end");
+    assert!(automaton(r"^\${NAME}$").expect("a pattern").is_match("${NAME}"));
+    let fault = automaton("a{1001}").expect_err("too many");
+    assert_eq!(fault, "error parsing regexp: invalid repeat count: `{1001}`");
+}
 
 /// The expected results are those of Go 1.26.
 #[test]
