@@ -109,6 +109,12 @@ impl Progress for Steps<'_> {
             Event::Hook { event, id } => {
                 self.line("hook", color(AnsiColor::Cyan), format_args!("{id} ({event})"));
             }
+            Event::Log { pod, container: None, line } => {
+                self.line("log", plain, format_args!("{pod}: {line}"));
+            }
+            Event::Log { pod, container: Some(container), line } => {
+                self.line("log", plain, format_args!("{pod} ({container}): {line}"));
+            }
             Event::Begins { total } => self.begin(total, "applying"),
             Event::Waits { total } => self.begin(total, "waiting"),
             Event::Changed { change, id } => {

@@ -21,7 +21,7 @@ use super::waves::{self, Done};
 use crate::base::clock::{Clock, SystemClock};
 use crate::cluster::{ApplyOptions, Client};
 use crate::object::ObjectId;
-use crate::object::status::readiness;
+use crate::object::status::{completion, readiness};
 use crate::plan::{Action, Counts, Intent, Plan};
 use crate::release::{Chart, Draft, History, MANAGER, Record, ReleaseError, Status, Store};
 use std::time::Duration;
@@ -42,6 +42,8 @@ pub struct Settings {
     pub force_recreate: bool,
     /// Wait until everything is ready.
     pub wait: bool,
+    /// Wait until Jobs are complete, too.
+    pub wait_for_jobs: bool,
     /// For how long.
     pub timeout: Duration,
     /// Leave hooks out.
@@ -63,6 +65,7 @@ impl Default for Settings {
             force_conflicts: false,
             force_recreate: false,
             wait: true,
+            wait_for_jobs: false,
             timeout: Duration::from_secs(300),
             without_hooks: false,
             atomic: false,
@@ -210,7 +213,8 @@ pub(super) async fn run(
         let done = waves::run(client, &plan, progress, cancel).await;
         finish(client, &ids, &done, total, settings, progress, cancel).await
     } else {
-        let runner = Runner { client, timeout: settings.timeout, progress, cancel };
+        let timeout = settings.timeout;
+        let runner = Runner { client, timeout, logs: false, progress, cancel };
         with_hooks(&runner, &plan, &ids, &mut record, &operation, settings).await
     };
     heartbeat.stop().await;
@@ -299,8 +303,9 @@ async fn finish(
         return Ok(());
     }
     let started = tokio::time::Instant::now();
-    let Settings { timeout, .. } = *settings;
-    match observe::wait(client, ids, &done.objects, timeout, readiness, progress, cancel).await? {
+    let Settings { timeout, wait_for_jobs, .. } = *settings;
+    let judge = if wait_for_jobs { completion } else { readiness };
+    match observe::wait(client, ids, &done.objects, timeout, judge, progress, cancel).await? {
         Waited::Ready => Ok(()),
         Waited::Interrupted => Err(interrupted()),
         Waited::Not(objects) => {

@@ -174,6 +174,18 @@ pub enum DeployError {
         /// The release.
         release: String,
     },
+    /// There is no such test.
+    #[error("release `{release}` has no test `{test}`")]
+    #[diagnostic(code(wharf::deploy::no_test))]
+    NoTest {
+        /// The release.
+        release: String,
+        /// The name that was asked for.
+        test: String,
+        /// Which ones there are.
+        #[help]
+        help: Option<String>,
+    },
     /// A stored manifest that is no YAML.
     #[error("the stored manifest of {name} cannot be read: {faults}")]
     #[diagnostic(code(wharf::deploy::bad_manifest))]

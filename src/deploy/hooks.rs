@@ -6,13 +6,14 @@
 //!                                                                    before it (hook-succeeded), stop
 //! ```
 //!
-//! A Job is waited for until it is complete, a Pod until it has succeeded, a definition of a kind
+//! What a hook prints is shown when its `helm.sh/hook-output-log-policy` says so. A Job is waited for until it is complete, a Pod until it has succeeded, a definition of a kind
 //! until it is served; everything else is done when it is there. Hooks are not the release's own:
 //! they carry no stamps, and removing the release leaves those that no policy removes. A definition
 //! of a kind is never deleted, for all objects of its kind would go with it. All of this is Helm's.
 
 use super::cause;
 use super::error::{DeployError, FailedHook, NotReady};
+use super::hook_log;
 use super::manifest;
 use super::observe::{self, Waited};
 use super::progress::{Event, Progress};
@@ -34,6 +35,8 @@ pub(super) struct Runner<'a> {
     pub(super) client: &'a Client,
     /// How long each may take.
     pub(super) timeout: Duration,
+    /// Show what all of them print, not only what those print that ask for it.
+    pub(super) logs: bool,
     pub(super) progress: &'a dyn Progress,
     pub(super) cancel: &'a CancellationToken,
 }
@@ -53,7 +56,18 @@ impl Runner<'_> {
     /// # Cancellation
     /// By the token: a hook that runs is left to itself.
     pub(super) async fn run(&self, record: &mut Record, event: &str) -> Result<(), DeployError> {
-        let all = record.hooks();
+        self.run_some(record, event, |_| true).await
+    }
+
+    /// Runs those of the hooks that are `chosen`; as [`Runner::run`] otherwise.
+    pub(super) async fn run_some(
+        &self,
+        record: &mut Record,
+        event: &str,
+        chosen: impl Fn(&Hook) -> bool,
+    ) -> Result<(), DeployError> {
+        let mut all = record.hooks();
+        all.retain(chosen);
         let namespace = record.namespace().to_owned();
         let mut done: Vec<Ready<'_>> = Vec::new();
         for hook in at_event(&all, event) {
@@ -70,6 +84,12 @@ impl Runner<'_> {
             let started = SystemClock.now();
             let result = self.one(&ready, event).await;
             let succeeded = result.is_ok();
+            let policy = if succeeded { "hook-succeeded" } else { "hook-failed" };
+            if self.logs || hook.when.output_log_policies.iter().any(|its| its == policy) {
+                for (id, _) in &ready.objects {
+                    hook_log::show(self.client, id, self.progress).await;
+                }
+            }
             record.note_run(hook, &HookRun { started, completed: SystemClock.now(), succeeded });
             if let Err(error) = result {
                 // what cannot be removed now is less news than the failure
@@ -205,22 +225,10 @@ fn is_awaited(id: &ObjectId) -> bool {
 
 /// How near a hook is to its end: unlike what runs for good, a Pod or Job that runs is not done.
 fn finished(object: &Node) -> Readiness {
-    let state = status::readiness(object);
-    let condition = |name: &str| {
-        object.items_at(&["status", "conditions"]).iter().any(|condition| {
-            condition.str_at(&["type"]) == Some(name)
-                && condition.str_at(&["status"]) == Some("True")
-        })
-    };
-    let over = match object.str_at(&["kind"]) {
-        Some("Pod") => object.str_at(&["status", "phase"]) == Some("Succeeded"),
-        Some("Job") => condition("Complete") || condition("SuccessCriteriaMet"),
-        _ => return state,
-    };
-    if over || !state.is_ready() {
-        return state;
-    }
-    Readiness::in_progress(state.message)
+    let state = status::completion(object);
+    let runs = object.str_at(&["kind"]) == Some("Pod")
+        && object.str_at(&["status", "phase"]) != Some("Succeeded");
+    if runs && state.is_ready() { Readiness::in_progress(state.message) } else { state }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::apply::{self, Settings};
 use super::error::DeployError;
 use super::manifest;
 use crate::cluster::{ApplyOptions, Client, ClusterError, ListOptions, Rejection, Resource};
-use crate::object::hook::{Hook, at_event};
+use crate::object::hook::{Hook, When, at_event};
 use crate::object::inventory::{Inventory, Key};
 use crate::object::{Gvk, Object, ObjectId, meta};
 use crate::plan::{
@@ -59,11 +59,7 @@ impl Prepared {
     #[must_use]
     pub fn hooks(&self) -> Vec<(&'static str, &Hook)> {
         let intent = &self.intent;
-        let events = if self.history.is_install() {
-            ["pre-install", "post-install"]
-        } else {
-            ["pre-upgrade", "post-upgrade"]
-        };
+        let events = events(&self.history);
         let idle = self.plan.is_empty() && apply::is_as_recorded(&self.history, intent);
         let events = events.into_iter().filter(|_| !intent.without_hooks && !idle);
         let all = events.map(|event| (event, at_event(&intent.hooks, event)));
@@ -79,6 +75,25 @@ impl Prepared {
     }
 }
 
+/// When hooks run.
+fn events(history: &History) -> [&'static str; 2] {
+    if history.is_install() {
+        ["pre-install", "post-install"]
+    } else {
+        ["pre-upgrade", "post-upgrade"]
+    }
+}
+
+/// The hooks that run now; the kinds of others may be unknown to the target.
+fn running<'a>(hooks: &'a [Object], history: &History, settings: &Settings) -> Vec<&'a Object> {
+    let runs = |object: &&Object| {
+        let when = When::read(|key| meta::annotation(&object.root, key));
+        let when = when.and_then(Result::ok).unwrap_or_default();
+        events(history).iter().any(|event| when.is_at(event))
+    };
+    hooks.iter().filter(|_| !settings.without_hooks).filter(runs).collect()
+}
+
 /// Finds out what has to be done. Changes nothing.
 ///
 /// # Errors
@@ -92,7 +107,9 @@ pub async fn prepare(
     let release = (intent.name.as_str(), intent.namespace.as_str());
     let store = Store::new(client.clone(), &*intent.namespace);
     let history = store.history(&intent.name).await?;
-    let kinds = Kinds::of(client, package).await?;
+    let hooks = running(package.hooks, &history, settings);
+    let own = package.definitions.iter().chain(package.objects);
+    let kinds = Kinds::of(client, &own.chain(hooks).collect::<Vec<_>>()).await?;
     let ready = |object: &Object| make_ready(object, kinds.namespaced(&object.gvk()), release);
     let desired: Vec<Desired> = package.objects.iter().map(ready).collect();
     let definitions: Vec<Desired> =
@@ -190,9 +207,9 @@ pub(super) struct Kinds {
 }
 
 impl Kinds {
-    async fn of(client: &Client, package: Package<'_>) -> Result<Kinds, DeployError> {
-        let all = || package.definitions.iter().chain(package.objects).chain(package.hooks);
-        let coming = all()
+    async fn of(client: &Client, objects: &[&Object]) -> Result<Kinds, DeployError> {
+        let coming = objects
+            .iter()
             .filter(|object| object.kind() == "CustomResourceDefinition")
             .map(|object| {
                 let text = |path: &[&str]| object.root.str_at(path).unwrap_or_default().to_owned();
@@ -201,7 +218,7 @@ impl Kinds {
             })
             .collect();
         let mut kinds = Kinds { served: HashMap::new(), coming };
-        for gvk in all().map(Object::gvk).collect::<HashSet<_>>() {
+        for gvk in objects.iter().map(|object| object.gvk()).collect::<HashSet<_>>() {
             match client.resource(&gvk).await {
                 Ok(resource) => {
                     kinds.served.insert(gvk, resource);

@@ -26,6 +26,15 @@ pub enum Event<'a> {
         /// Its object.
         id: &'a ObjectId,
     },
+    /// A hook printed a line.
+    Log {
+        /// The pod.
+        pod: &'a str,
+        /// The container, where the pod has several.
+        container: Option<&'a str>,
+        /// The line.
+        line: &'a str,
+    },
     /// So many objects are about to be changed.
     Begins {
         /// How many.

@@ -102,7 +102,7 @@ pub async fn uninstall(
         last.set_deleted(Status::Uninstalling, text, SystemClock.now());
         store.update(&last, SystemClock.now()).await?;
     }
-    let runner = Runner { client, timeout: options.timeout, progress, cancel };
+    let runner = Runner { client, timeout: options.timeout, logs: false, progress, cancel };
     let runs = !options.without_hooks && last.status() != Status::Uninstalled;
     if runs {
         runner.run(&mut last, "pre-delete").await?;

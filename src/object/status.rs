@@ -104,6 +104,18 @@ pub fn readiness(object: &Node) -> Readiness {
     }
 }
 
+/// Judges a live object like [`readiness`], but a Job that runs is not ready: it must be complete.
+#[must_use]
+pub fn completion(object: &Node) -> Readiness {
+    let state = readiness(object);
+    let is_job = object.str_at(&["kind"]) == Some("Job")
+        && object.str_at(&["apiVersion"]).is_some_and(|version| version.starts_with("batch/"));
+    if !is_job || !state.is_ready() || is_complete(object) {
+        return state;
+    }
+    Readiness::in_progress(state.message)
+}
+
 /// The condition of a type: status, reason, message.
 fn condition<'a>(object: &'a Node, kind: &str) -> Option<(&'a str, &'a str, &'a str)> {
     let found = object
@@ -233,11 +245,16 @@ fn daemon_set(object: &Node) -> Readiness {
 }
 
 fn job(object: &Node) -> Readiness {
-    if let Some(("True", reason, message)) = condition(object, "Failed") {
-        return Readiness::failed(said(reason, message));
+    for failed in ["Failed", "FailureTarget"] {
+        if let Some(("True", reason, message)) = condition(object, failed) {
+            return Readiness::failed(said(reason, message));
+        }
     }
-    if let Some(("True", ..)) = condition(object, "Complete") {
+    if is_complete(object) {
         return Readiness::current("complete");
+    }
+    if let Some(("True", ..)) = condition(object, "Suspended") {
+        return Readiness::current("suspended");
     }
     if object.at(&["status", "startTime"]).is_none() {
         return Readiness::in_progress("not started");
@@ -248,6 +265,11 @@ fn job(object: &Node) -> Readiness {
         count(object, "succeeded"),
         count(object, "failed")
     ))
+}
+
+fn is_complete(job: &Node) -> bool {
+    let holds = |kind| matches!(condition(job, kind), Some(("True", ..)));
+    holds("Complete") || holds("SuccessCriteriaMet")
 }
 
 fn pod(object: &Node) -> Readiness {

@@ -123,13 +123,13 @@ metadata:
     ("templates/NOTES.txt", "The shop {{ .Release.Name }} is {{ .Values.colour }}.\n"),
 ];
 
-fn write(host: &Host, chart: &[(&str, &str)]) {
+pub(super) fn write(host: &Host, chart: &[(&str, &str)]) {
     for (name, text) in chart {
         host.write(&format!("shop/{name}"), text);
     }
 }
 
-fn helm(host: &Host, args: &[&str]) -> super::Run {
+pub(super) fn helm(host: &Host, args: &[&str]) -> super::Run {
     let mut command = Command::new("helm");
     command.args(args).current_dir(host.path(".")).env("HOME", host.path("."));
     command.env("KUBECONFIG", host.path("kubeconfig"));
@@ -137,13 +137,13 @@ fn helm(host: &Host, args: &[&str]) -> super::Run {
 }
 
 /// The lines that tell what was done, without what was waited for.
-fn steps(run: &super::Run) -> Vec<&str> {
+pub(super) fn steps(run: &super::Run) -> Vec<&str> {
     let told = ["hook", "create", "update", "delete", "undo"];
     run.err.lines().filter(|line| told.iter().any(|word| line.starts_with(word))).collect()
 }
 
 /// A host that runs containers, and the address of an image on it.
-fn node() -> Option<(Node, super::scale::Server, String)> {
+pub(super) fn node() -> Option<(Node, super::scale::Server, String)> {
     if !Path::new(BUSYBOX).exists() {
         skip("/bin/busybox is not there");
         return None;

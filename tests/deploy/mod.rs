@@ -5,6 +5,7 @@ mod commands;
 mod diffs;
 mod failures;
 mod helm;
+mod jobs;
 mod live;
 mod node;
 mod plans;

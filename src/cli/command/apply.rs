@@ -36,6 +36,9 @@ pub struct Args {
     /// Do not wait until everything is ready
     #[arg(long)]
     no_wait: bool,
+    /// Wait until Jobs are complete, too: without it, until they have begun
+    #[arg(long, conflicts_with = "no_wait")]
+    wait_for_jobs: bool,
     /// How long to wait
     #[arg(long, default_value = "5m", value_parser = release::duration, value_name = "TIME")]
     timeout: Duration,
@@ -89,6 +92,7 @@ async fn apply(ui: &Ui, args: &Args, client: &Client) -> Result<Node, Failure> {
     let settings = deploy::Settings {
         atomic: args.atomic,
         wait: !args.no_wait,
+        wait_for_jobs: args.wait_for_jobs,
         timeout: args.timeout,
         history_max: args.history_max,
         description: args.description.clone(),

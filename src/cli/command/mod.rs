@@ -25,6 +25,7 @@ pub mod rollback;
 pub mod status;
 pub mod target;
 pub mod template;
+pub mod test;
 pub mod uninstall;
 pub mod validate;
 
@@ -115,6 +116,7 @@ commands! {
     Plan(plan): "Write what an apply would do to a file",
     Apply(apply): "Apply a source or a plan, and wait until it is ready",
     List(list): "List releases",
+    Test(test): "Run the tests of a release",
     Status(status): "Show a release and how its objects are",
     History(history): "List the revisions of a release",
     Get(get): "Print the manifest, values or notes of a release",

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 /// Put an earlier revision of a release back.
 #[derive(clap::Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(after_help = "Examples:\n  wharf rollback shop\n  wharf rollback shop 3")]
 pub struct Args {
     /// The release
@@ -27,6 +28,9 @@ pub struct Args {
     /// Do not wait until everything is ready
     #[arg(long)]
     no_wait: bool,
+    /// Wait until Jobs are complete, too: without it, until they have begun
+    #[arg(long, conflicts_with = "no_wait")]
+    wait_for_jobs: bool,
     /// How long to wait
     #[arg(long, default_value = "5m", value_parser = release::duration, value_name = "TIME")]
     timeout: Duration,
@@ -44,6 +48,7 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
         force_conflicts: args.force_conflicts,
         force_recreate: args.force_recreate,
         wait: !args.no_wait,
+        wait_for_jobs: args.wait_for_jobs,
         without_hooks: args.no_hooks,
         timeout: args.timeout,
         history_max: args.history_max,

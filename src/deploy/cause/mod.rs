@@ -32,6 +32,11 @@ pub async fn explain(client: &Client, id: &ObjectId, state: &Readiness) -> NotRe
     }
 }
 
+/// A line that a program wrote, without control characters, which are none of this terminal's.
+pub(super) fn printable(line: &str) -> String {
+    line.chars().filter(|c| !c.is_control() || *c == '\t').collect()
+}
+
 fn said(message: &str) -> &str {
     if message.is_empty() { "no reason given" } else { message }
 }

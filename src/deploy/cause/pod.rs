@@ -1,6 +1,6 @@
 //! What one pod that is not ready has to say: its containers, its events, the end of a log.
 
-use super::{joined, told};
+use super::{joined, printable, told};
 use crate::cluster::{Client, LogOptions};
 use crate::object::meta;
 use crate::yaml::Node;
@@ -145,9 +145,7 @@ async fn log(client: &Client, pod: &Node) -> Vec<String> {
     }
     let mut lines = vec![format!("the last lines of container `{container}`:")];
     for line in String::from_utf8_lossy(&text).lines() {
-        // control characters of a program are none of this terminal's
-        let line: String = line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
-        lines.push(format!("  {line}"));
+        lines.push(format!("  {}", printable(line)));
     }
     lines
 }
