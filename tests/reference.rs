@@ -170,20 +170,19 @@ fn reference_manifests_are_valid_or_refused_for_a_fault_that_they_have() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn reference_manifests_are_taken_by_the_agents_api() {
-    use wharf::agent::api::{Server, ServerConfig};
+    use wharf::agent::{Agent, AgentConfig};
     let Some(corpus) = corpus() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let kubeconfig = folder.path().join("kubeconfig");
-    let config = ServerConfig {
+    let config = AgentConfig {
+        state: folder.path().to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),
-        pki: folder.path().join("pki"),
         kubeconfig: Some(kubeconfig.clone()),
         services: "10.96.0.0/16".parse().expect("a subnet"),
+        node: None,
     };
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let store = wharf::agent::store::Store::open(folder.path()).expect("a store");
-    let clock = std::sync::Arc::new(wharf::base::clock::SystemClock);
-    let server = Server::start(&config, store, clock, None).await.expect("an API");
+    let agent = Agent::start(config).await.expect("an API");
     let (mut taken, mut elsewhere) = (BTreeMap::new(), BTreeMap::new());
     for (number, (name, path)) in manifests(&corpus).into_iter().enumerate() {
         let options = ConnectOptions {
@@ -205,7 +204,7 @@ async fn reference_manifests_are_taken_by_the_agents_api() {
             }
         }
     }
-    server.stop().await;
+    agent.stop().await;
     assert!(SERVED.iter().all(|kind| !elsewhere.contains_key(*kind)), "{elsewhere:?}");
     eprintln!("taken by the agent: {taken:?}\nof kinds that it does not serve: {elsewhere:?}");
 }

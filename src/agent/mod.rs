@@ -7,15 +7,18 @@
 pub mod api;
 pub mod control;
 pub mod endpoints;
+pub mod entry;
 pub mod events;
 pub mod node;
 pub mod reset;
 pub mod runtime;
 pub mod store;
 mod streams;
+pub mod token;
 
 use crate::base::clock::{Clock, SystemClock};
-use api::{NodeStreams, Server, ServerConfig, ServerError};
+use api::{NodeStreams, Server, ServerConfig, ServerError, ServerParts};
+use entry::Entry;
 use node::{LocalNode, NodeConfig, NodeError};
 use runtime::Subnet;
 use std::net::SocketAddr;
@@ -70,21 +73,34 @@ impl Agent {
     pub async fn start(config: AgentConfig) -> Result<Agent, AgentError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = Store::open(&config.state)?;
+        let entry = Entry::new(store.clone());
         let server = ServerConfig {
             listen: config.listen,
             pki: config.state.join("pki"),
             kubeconfig: config.kubeconfig,
+            inside: config.node.as_ref().map(|node| node.network.pod_subnet.gateway()),
             services: config.services,
         };
+        let tokens = Arc::new(api::tokens(&server.pki)?);
         let node = match config.node {
-            Some(node) => Some(LocalNode::start(node, store.clone(), Arc::clone(&clock)).await?),
+            Some(node) => {
+                let tokens = Arc::clone(&tokens);
+                Some(LocalNode::start(node, store.clone(), tokens, Arc::clone(&clock)).await?)
+            }
             None => None,
         };
         let streams = node.as_ref().map(|node| Arc::new(node.containers()) as Arc<dyn NodeStreams>);
-        let server = Server::start(&server, store.clone(), Arc::clone(&clock), streams).await?;
+        let parts = ServerParts {
+            store: store.clone(),
+            entry: entry.clone(),
+            tokens,
+            clock: Arc::clone(&clock),
+            streams,
+        };
+        let server = Server::start(&server, parts).await?;
         let authority = server.authority().to_owned();
         let runner =
-            control::runner::Runner::new(store.clone(), clock, api::resources(), authority);
+            control::runner::Runner::new(store.clone(), entry, clock, api::resources(), authority);
         let controllers = tokio::spawn(runner.run());
         Ok(Agent { store, server, controllers, node })
     }

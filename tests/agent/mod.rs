@@ -1,5 +1,6 @@
 //! The agent as a whole: pods that really run, behind real addresses. Needs root and kubectl.
 
+mod accounts;
 mod conformance;
 mod faults;
 mod image;

@@ -92,7 +92,7 @@ mod tests {
     fn the_context_is_merged_into_what_is_there() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a folder");
-        let pki = super::super::pki::open(folder.path(), "host").expect("makes certificates");
+        let pki = super::super::pki::open(folder.path(), &[]).expect("makes certificates");
         let path = folder.path().join("config");
         std::fs::write(
             &path,

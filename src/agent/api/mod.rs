@@ -25,10 +25,10 @@ pub mod kubeconfig;
 mod log;
 mod namespace;
 mod negotiate;
+mod own_service;
 mod pki;
 mod protobuf;
 mod query;
-mod quota;
 mod remote;
 mod respond;
 mod review;
@@ -42,12 +42,14 @@ mod table;
 mod verb;
 mod websocket;
 
-pub use server::{Server, ServerConfig, ServerError};
+pub(crate) use server::tokens;
+pub use server::{Server, ServerConfig, ServerError, ServerParts};
 pub use streams::{
     Connection, Input, LogRequest, LogStream, NodeFuture, NodeStreams, Output, PortRequest,
     Process, ProcessRequest,
 };
 
+use crate::agent::entry::Entry;
 use crate::agent::runtime::Subnet;
 use crate::agent::store::{Resource, Store};
 use crate::base::clock::Clock;
@@ -79,8 +81,8 @@ pub(crate) struct Api {
     stop: CancellationToken,
     /// The addresses of Services; held while one is chosen and stored.
     services: tokio::sync::Mutex<Subnet>,
-    /// Held while objects that a quota counts are counted and stored.
-    quotas: tokio::sync::Mutex<()>,
+    /// What new objects go through.
+    entry: Entry,
 }
 
 impl Api {

@@ -4,8 +4,6 @@ use super::Api;
 use super::kind::{self, Kind};
 use crate::agent::store::{Change, Op, Resource, Store, StoreError, metadata};
 use crate::yaml::Node;
-use serde_json::json;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +17,8 @@ fn spaces() -> &'static Kind {
     kind::built_in("namespaces")
 }
 
-/// Makes the first namespaces, and the Service under whose name pods know this API.
-pub(super) async fn ensure(api: &Api, port: u16) -> Result<(), StoreError> {
+/// Makes the first namespaces.
+pub(super) async fn ensure(api: &Api) -> Result<(), StoreError> {
     for name in FIRST {
         let kind = spaces();
         let key = kind.key("", name);
@@ -37,33 +35,6 @@ pub(super) async fn ensure(api: &Api, port: u16) -> Result<(), StoreError> {
             Ok(_) | Err(StoreError::Exists(_)) => {}
             Err(error) => return Err(error),
         }
-    }
-    let kind = kind::built_in("services");
-    let key = kind.key("default", "kubernetes");
-    if api.store.get(&key).is_some() {
-        return Ok(());
-    }
-    let first = u32::from(api.services.lock().await.network()) + 1;
-    let mut object = Node::from(json!({
-        "kind": kind.kind,
-        "apiVersion": kind.version,
-        "metadata": {
-            "name": "kubernetes",
-            "namespace": "default",
-            "labels": {"component": "apiserver", "provider": "kubernetes"},
-        },
-        "spec": {
-            "clusterIP": Ipv4Addr::from(first),
-            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}],
-        },
-    }));
-    metadata::prepare_create(&mut object, api.now(), false);
-    (kind.rules.default)(&mut object);
-    // nothing else is stored yet that could have taken its address
-    let Ok(_guard) = api.allocate(kind, &mut object, None).await else { return Ok(()) };
-    match api.store.commit(vec![Op::Create { key, object }]).await {
-        Ok(_) | Err(StoreError::Exists(_)) => {}
-        Err(error) => return Err(error),
     }
     Ok(())
 }

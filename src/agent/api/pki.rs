@@ -1,7 +1,7 @@
 //! The agent's own certificate authority: made at first start, it signs the server's certificate
 //! and that of the administrator. The authority's key is kept; the others are new at each start.
 
-use super::auth::token::Tokens;
+use crate::agent::token::Tokens;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose,
@@ -59,12 +59,11 @@ pub(crate) struct Pki {
     pub(crate) admin: Pair,
     /// A bearer token of the administrator.
     pub(crate) token: String,
-    /// The key that signs tokens of ServiceAccounts.
-    pub(crate) tokens: Tokens,
 }
 
-/// Opens the authority in a folder, or makes it, and signs what is needed.
-pub(crate) fn open(folder: &Path, host: &str) -> Result<Pki, PkiError> {
+/// Opens the authority in a folder, or makes it, and signs what is needed for a server that is
+/// known by some names besides those that all have.
+pub(crate) fn open(folder: &Path, hosts: &[String]) -> Result<Pki, PkiError> {
     std::fs::create_dir_all(folder).map_err(|source| io_error(folder, source))?;
     let (key_path, certificate_path) = (folder.join("ca.key"), folder.join("ca.crt"));
     let key = match read(&key_path)? {
@@ -93,19 +92,24 @@ pub(crate) fn open(folder: &Path, host: &str) -> Result<Pki, PkiError> {
             token
         }
     };
-    let tokens_path = folder.join("tokens.key");
-    let key = match read(&tokens_path)? {
+    Ok(Pki { authority, server: server(&issuer, hosts)?, admin: admin(&issuer)?, token })
+}
+
+/// Opens the key in a folder that signs tokens of ServiceAccounts, or makes it.
+pub(crate) fn tokens(folder: &Path) -> Result<Tokens, PkiError> {
+    std::fs::create_dir_all(folder).map_err(|source| io_error(folder, source))?;
+    let path = folder.join("tokens.key");
+    let key = match read(&path)? {
         Some(key) => key,
         None => {
             let key = Tokens::new_key();
-            write(&tokens_path, &key)?;
+            write(&path, &key)?;
             key
         }
     };
-    let tokens = Tokens::new(&key).ok_or_else(|| {
-        io_error(&tokens_path, io::Error::new(io::ErrorKind::InvalidData, "it holds no key"))
-    })?;
-    Ok(Pki { authority, server: server(&issuer, host)?, admin: admin(&issuer)?, token, tokens })
+    Tokens::new(&key).ok_or_else(|| {
+        io_error(&path, io::Error::new(io::ErrorKind::InvalidData, "it holds no key"))
+    })
 }
 
 fn authority_params() -> CertificateParams {
@@ -116,10 +120,10 @@ fn authority_params() -> CertificateParams {
     params
 }
 
-fn server(issuer: &Issuer<'_, KeyPair>, host: &str) -> Result<Pair, PkiError> {
+fn server(issuer: &Issuer<'_, KeyPair>, hosts: &[String]) -> Result<Pair, PkiError> {
     let mut names: Vec<String> = NAMES.iter().map(|&name| name.to_owned()).collect();
     let own = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    for name in [host.to_owned(), own] {
+    for name in hosts.iter().cloned().chain([own]) {
         if !name.is_empty() && !names.contains(&name) {
             names.push(name);
         }

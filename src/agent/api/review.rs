@@ -2,7 +2,6 @@
 
 use super::auth::Identity;
 use super::auth::authorize::{self, Action};
-use super::auth::token::ISSUER;
 use super::body;
 use super::fault::Faults;
 use super::kind;
@@ -10,11 +9,14 @@ use super::query::write_options;
 use super::respond::Reply;
 use super::status::Status;
 use super::verb::{Request, create};
-use crate::agent::store::metadata;
+use crate::agent::store::Stored;
+use crate::agent::token::{Claims, ISSUER};
 use crate::base::clock::rfc3339_seconds;
+use crate::object::meta;
 use crate::yaml::Node;
 use http::StatusCode;
 use hyper::body::Incoming;
+use std::sync::Arc;
 
 /// Answers a question; gives it back with its status.
 pub(crate) type Review = fn(&Request, &mut Node) -> Result<Node, Status>;
@@ -200,39 +202,64 @@ pub(crate) async fn token_request(request: &Request, body: Incoming) -> Result<R
     };
     let now = request.api.now();
     let end = now.as_second() + seconds;
-    let mut claims = Node::map();
-    claims.set("aud", audiences.clone());
-    claims.set("exp", end);
-    claims.set("iat", now.as_second());
-    claims.set("nbf", now.as_second());
-    claims.set("iss", ISSUER);
-    claims.set("jti", metadata::new_uid());
-    claims.set("sub", format!("system:serviceaccount:{}:{}", request.namespace(), request.name()));
-    claims.set_at(&["kubernetes.io", "namespace"], request.namespace());
-    claims.set_at(&["kubernetes.io", "serviceaccount", "name"], request.name());
-    let uid = account.object.str_at(&["metadata", "uid"]).unwrap_or_default();
-    claims.set_at(&["kubernetes.io", "serviceaccount", "uid"], uid);
-    if let Some(bound) = asked.at(&["spec", "boundObjectRef"]) {
-        let what = bound.str_at(&["kind"]).unwrap_or_default().to_lowercase();
-        for field in ["name", "uid"] {
-            if let Some(value) = bound.str_at(&[field]) {
-                claims.set_at(&["kubernetes.io", &what, field], value);
-            }
-        }
-    }
+    let reference = asked.at(&["spec", "boundObjectRef"]).filter(|bound| !bound.is_null());
+    let bound = reference.map(|reference| bound(request, reference)).transpose()?;
+    let claims = Claims {
+        account: &account.object,
+        audiences: &audiences,
+        seconds,
+        bound: bound.as_ref().map(|(what, object)| (*what, &object.object)),
+        node: None,
+    };
+    let token = request.api.authenticator.tokens.issue(&claims.to_node(now));
     let mut reply = Node::map();
     reply.set("kind", KIND);
     reply.set("apiVersion", version);
     reply.set_at(&["metadata", "name"], request.name());
     reply.set_at(&["metadata", "namespace"], request.namespace());
     reply.set_at(&["metadata", "creationTimestamp"], rfc3339_seconds(now));
-    reply.set_at(&["spec", "audiences"], audiences);
+    reply.set_at(&["spec", "audiences"], audiences.clone());
     reply.set_at(&["spec", "expirationSeconds"], seconds);
-    if let Some(bound) = asked.at(&["spec", "boundObjectRef"]) {
-        reply.set_at(&["spec", "boundObjectRef"], bound.clone());
+    if let Some(reference) = reference {
+        reply.set_at(&["spec", "boundObjectRef"], reference.clone());
     }
-    reply.set_at(&["status", "token"], request.api.authenticator.tokens.issue(&claims));
+    reply.set_at(&["status", "token"], token);
     let end = jiff::Timestamp::from_second(end).unwrap_or(jiff::Timestamp::MAX);
     reply.set_at(&["status", "expirationTimestamp"], rfc3339_seconds(end));
     request.answer(StatusCode::CREATED, &reply)
+}
+
+/// The object with which a token is to end, after what it is called in claims.
+fn bound(request: &Request, reference: &Node) -> Result<(&'static str, Arc<Stored>), Status> {
+    let text = |field: &str| reference.str_at(&[field]).unwrap_or_default();
+    let (what, kind, namespace) = match text("kind") {
+        "Pod" => ("pod", kind::built_in("pods"), request.namespace()),
+        "Secret" => ("secret", kind::built_in("secrets"), request.namespace()),
+        "Node" => ("node", kind::built_in("nodes"), ""),
+        other => {
+            let why =
+                format!("cannot bind token for serviceaccount to an object of kind {other:?}");
+            return Err(Status::bad_request(why));
+        }
+    };
+    let name = text("name");
+    let found = request.api.store.get(&kind.key(namespace, name));
+    let found = found.ok_or_else(|| Status::not_found(kind, name))?;
+    let uid = text("uid");
+    if !uid.is_empty() && uid != meta::uid(&found.object) {
+        let why = format!(
+            "the UID in the bound object reference ({uid}) does not match the UID in record. The \
+             object might have been deleted and then recreated"
+        );
+        return Err(Status::conflict(kind, name, &why));
+    }
+    let account = found.object.str_at(&["spec", "serviceAccountName"]).unwrap_or_default();
+    if what == "pod" && account != request.name() {
+        return Err(Status::bad_request(format!(
+            "cannot bind token for serviceaccount {:?} to pod running with different \
+             serviceaccount name.",
+            request.name()
+        )));
+    }
+    Ok((what, found))
 }

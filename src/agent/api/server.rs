@@ -3,6 +3,7 @@
 //! Clients may be slow, greedy or hostile: handshakes, headers and bodies have deadlines and
 //! limits, and there is a limit to how many connections are served at a time.
 
+use super::admission::priority_class;
 use super::auth::authorize::{self, Action};
 use super::auth::{Authenticator, Identity, bootstrap, identify, impersonate, subject};
 use super::kind::Kinds;
@@ -12,9 +13,11 @@ use super::respond::{self, Reply};
 use super::route::{Route, route};
 use super::status::Status;
 use super::verb::{self, Request};
-use super::{Api, NodeStreams, definition, discovery, kubeconfig, namespace, quota};
+use super::{Api, NodeStreams, definition, discovery, kubeconfig, namespace, own_service};
+use crate::agent::entry::Entry;
 use crate::agent::runtime::Subnet;
 use crate::agent::store::{Store, StoreError};
+use crate::agent::token::Tokens;
 use crate::base::clock::Clock;
 use crate::schema::{Schemas, openapi};
 use http::{Method, StatusCode};
@@ -26,8 +29,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -65,8 +68,25 @@ pub struct ServerConfig {
     pub pki: PathBuf,
     /// The kubeconfig that gets a context, if any.
     pub kubeconfig: Option<PathBuf>,
+    /// The address of this host that pods reach, if there are pods.
+    pub inside: Option<Ipv4Addr>,
     /// The addresses of Services.
     pub services: Subnet,
+}
+
+/// What a server stands on.
+#[derive(Clone, Debug)]
+pub struct ServerParts {
+    /// The objects.
+    pub store: Store,
+    /// What new objects go through.
+    pub entry: Entry,
+    /// Issues and checks tokens of ServiceAccounts.
+    pub tokens: Arc<Tokens>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where logs, commands and ports of containers are, if there are containers.
+    pub streams: Option<Arc<dyn NodeStreams>>,
 }
 
 /// Why the API cannot be served.
@@ -124,18 +144,19 @@ pub struct Server {
 
 impl Server {
     /// Binds the address, writes the kubeconfig, and serves from then on.
-    pub async fn start(
-        config: &ServerConfig,
-        store: Store,
-        clock: Arc<dyn Clock>,
-        streams: Option<Arc<dyn NodeStreams>>,
-    ) -> Result<Server, ServerError> {
-        let address = config.listen;
-        let bound = TcpListener::bind(address).await;
-        let listener = bound.map_err(|source| ServerError::Listen { address, source })?;
-        let local = listener.local_addr();
-        let address = local.map_err(|source| ServerError::Listen { address, source })?;
-        let pki = pki::open(&config.pki, &address.ip().to_string())?;
+    pub async fn start(config: &ServerConfig, parts: ServerParts) -> Result<Server, ServerError> {
+        let ServerParts { store, entry, tokens, clock, streams } = parts;
+        let (listener, address) = listen(config.listen).await?;
+        let mut listeners = vec![listener];
+        let service = own_service::address(&store, config.services.gateway());
+        let mut hosts = vec![address.ip().to_string(), service.to_string()];
+        // a server that listens everywhere is reached from pods as well
+        let inside = config.inside.map(|ip| SocketAddr::from((ip, address.port())));
+        if let Some(inside) = inside.filter(|_| !address.ip().is_unspecified()) {
+            listeners.push(listen(inside).await?.0);
+        }
+        hosts.extend(inside.map(|inside| inside.ip().to_string()));
+        let pki = pki::open(&config.pki, &hosts)?;
         let acceptor = acceptor(&pki).map_err(ServerError::Certificates)?;
         if let Some(path) = &config.kubeconfig {
             let server = format!("https://{}", reachable(address));
@@ -149,23 +170,28 @@ impl Server {
             store,
             clock,
             schemas: schemas.clone(),
-            authenticator: Authenticator::new(&pki.token, pki.tokens),
+            authenticator: Authenticator::new(&pki.token, tokens),
             kinds: RwLock::new(Arc::new(Kinds::built_in(schemas))),
             streams,
             stop: stop.clone(),
             services: tokio::sync::Mutex::new(config.services),
-            quotas: tokio::sync::Mutex::new(()),
+            entry: entry.clone(),
         });
         let prepared = async {
-            namespace::ensure(&api, address.port()).await?;
+            namespace::ensure(&api).await?;
+            own_service::ensure(&api, service, address.port(), inside).await?;
+            priority_class::ensure(&api).await?;
             bootstrap::ensure(&api).await
         };
         prepared.await.map_err(ServerError::Prepare)?;
         definition::load(&api);
         tasks.spawn(definition::run(Arc::clone(&api)));
         tasks.spawn(namespace::run(Arc::clone(&api)));
-        tasks.spawn(quota::run(Arc::clone(&api)));
-        tasks.spawn(accept(listener, acceptor, api, address, tasks.clone()));
+        tasks.spawn(entry.keep_quotas(stop.clone()));
+        for listener in listeners {
+            let (acceptor, api) = (acceptor.clone(), Arc::clone(&api));
+            tasks.spawn(accept(listener, acceptor, api, address, tasks.clone()));
+        }
         Ok(Server { address, authority: pki.authority, stop, tasks })
     }
 
@@ -188,6 +214,24 @@ impl Server {
         // what is not done by then is cut
         let _ = tokio::time::timeout(FAREWELL, self.tasks.wait()).await;
     }
+}
+
+/// Listens on an address; beside the listener the address with its port.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> {
+    let listening = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    listening.await.map_err(|source| ServerError::Listen { address, source })
+}
+
+/// The key that signs tokens of ServiceAccounts, from a folder of keys and certificates.
+///
+/// # Errors
+/// When it can neither be read nor made.
+pub(crate) fn tokens(folder: &Path) -> Result<Tokens, ServerError> {
+    Ok(pki::tokens(folder)?)
 }
 
 /// The address under which a server that listens everywhere is reached.

@@ -41,6 +41,8 @@ pub trait View {
     fn orphans(&self, resource: &str, namespace: &str) -> Vec<Seen>;
     /// The objects of a resource in a namespace, in the order of their names.
     fn all(&self, resource: &str, namespace: &str) -> Vec<Seen>;
+    /// How many copies of a new object would be let in, at most `wanted`; when that is fewer, why.
+    fn room(&self, object: &Node, wanted: usize) -> (usize, Option<String>);
     /// The current time.
     fn now(&self) -> Timestamp;
 }
@@ -67,7 +69,8 @@ impl std::ops::Deref for Seen {
 /// runner then runs the controller again.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Create an object; it names its kind, namespace and name.
+    /// Create an object; it names its kind, namespace and name. One that is not let in is told to its
+    /// owner as an event, and the controller is run again when that may have changed.
     Create(Node),
     /// Store a changed object; it carries the resourceVersion that was read.
     Update(Node),

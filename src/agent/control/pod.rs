@@ -23,11 +23,6 @@ pub(super) fn make(owner: &Node, template: &Node, prefix: &str) -> Node {
     }
     pod.set_at(&["metadata", "ownerReferences"], vec![controller_reference(owner)]);
     let mut spec = template.at(&["spec"]).cloned().unwrap_or_else(Node::map);
-    for field in ["serviceAccountName", "serviceAccount"] {
-        if spec.get(field).is_none() {
-            spec.set(field, "default");
-        }
-    }
     // the one default that a Pod has and a template has not
     if spec.get("enableServiceLinks").is_none() {
         spec.set("enableServiceLinks", true);

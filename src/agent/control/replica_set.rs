@@ -8,6 +8,7 @@ use super::owner::is_deleting;
 use super::pod::{self, is_active, is_ready, ready_since};
 use super::{Action, Seen, View};
 use crate::agent::events::Event;
+use crate::base::clock::rfc3339_seconds;
 use crate::object::meta;
 use crate::yaml::Node;
 use jiff::Timestamp;
@@ -27,21 +28,28 @@ pub fn reconcile(view: &dyn View, namespace: &str, name: &str) -> Vec<Action> {
     }
     let active: Vec<&Seen> = pods.iter().filter(|pod| is_active(pod)).collect();
     let wanted = usize::try_from(set.i64_at(&["spec", "replicas"]).unwrap_or(1)).unwrap_or(0);
+    let mut refusal = None;
     if !is_deleting(&set) {
         if active.len() < wanted {
-            create(&set, (wanted - active.len()).min(BURST), &mut actions);
+            let missing = (wanted - active.len()).min(BURST);
+            refusal = create(view, &set, missing, &mut actions);
         } else if active.len() > wanted {
             delete(&set, &active, (active.len() - wanted).min(BURST), view.now(), &mut actions);
         }
     }
-    report(&set, &active, view.now(), &mut actions);
+    report(&set, &active, refusal, view.now(), &mut actions);
     actions
 }
 
-fn create(set: &Node, count: usize, actions: &mut Vec<Action>) {
+/// Creates pods; gives what stops it when not all of them may be.
+fn create(view: &dyn View, set: &Node, count: usize, actions: &mut Vec<Action>) -> Option<String> {
     let template = set.at(&["spec", "template"]).cloned().unwrap_or_default();
-    let prefix = format!("{}-", meta::name(set));
-    actions.extend((0..count).map(|_| Action::Create(pod::make(set, &template, &prefix))));
+    let pod = pod::make(set, &template, &format!("{}-", meta::name(set)));
+    let (room, refusal) = view.room(&pod, count);
+    // the first that is refused is told as an event
+    let tried = count.min(room + 1);
+    actions.extend(std::iter::repeat_n(Action::Create(pod), tried));
+    refusal
 }
 
 fn delete(set: &Node, active: &[&Seen], count: usize, now: Timestamp, actions: &mut Vec<Action>) {
@@ -52,7 +60,13 @@ fn delete(set: &Node, active: &[&Seen], count: usize, now: Timestamp, actions: &
     }
 }
 
-fn report(set: &Node, active: &[&Seen], now: Timestamp, actions: &mut Vec<Action>) {
+fn report(
+    set: &Node,
+    active: &[&Seen],
+    refusal: Option<String>,
+    now: Timestamp,
+    actions: &mut Vec<Action>,
+) {
     let min_ready = set.i64_at(&["spec", "minReadySeconds"]).unwrap_or(0);
     let labels = set.at(&["spec", "template", "metadata", "labels"]).and_then(Node::as_map);
     let labeled = active
@@ -91,8 +105,23 @@ fn report(set: &Node, active: &[&Seen], now: Timestamp, actions: &mut Vec<Action
             status.set(key, i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
-    if let Some(conditions) = set.at(&["status", "conditions"]) {
-        status.set("conditions", conditions.clone());
+    let mut conditions = set.items_at(&["status", "conditions"]).to_vec();
+    let is_failure = |it: &Node| it.str_at(&["type"]) == Some("ReplicaFailure");
+    match (refusal, conditions.iter().position(is_failure)) {
+        // since when is told only once
+        (Some(message), Some(at)) => conditions[at].set("message", message),
+        (Some(message), None) => conditions.push(Node::from(json!({
+            "type": "ReplicaFailure",
+            "status": "True",
+            "lastTransitionTime": rfc3339_seconds(now),
+            "reason": "FailedCreate",
+            "message": message,
+        }))),
+        (None, Some(at)) => drop(conditions.remove(at)),
+        (None, None) => {}
+    }
+    if !conditions.is_empty() {
+        status.set("conditions", conditions);
     }
     if set.get("status") != Some(&status) {
         let mut set = set.clone();

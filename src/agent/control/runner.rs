@@ -10,6 +10,7 @@
 use super::owner::controller_uid;
 use super::{Action, Seen, View, account, deployment, endpoint, garbage, job, replica_set};
 use crate::agent::endpoints;
+use crate::agent::entry::{Entry, Refusal};
 use crate::agent::events::{self, Event};
 use crate::agent::store::{Change, Key, Op, Resource, Store, StoreError, Stored, Watch, metadata};
 use crate::base::clock::Clock;
@@ -38,6 +39,9 @@ enum Task {
 /// How long a step that could not be written waits before it is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// The resource of priority classes.
+const PRIORITIES: &str = "priorityclasses.scheduling.k8s.io";
+
 /// The resource of definitions of others.
 const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 
@@ -48,6 +52,7 @@ const EXPIRY: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub struct Runner {
     store: Store,
+    entry: Entry,
     clock: Arc<dyn Clock>,
     /// What is always watched.
     resources: Vec<Resource>,
@@ -59,6 +64,8 @@ pub struct Runner {
     queue: VecDeque<Task>,
     queued: HashSet<Task>,
     later: BinaryHeap<Reverse<(Instant, Task)>>,
+    /// Those whose objects were not let in.
+    refused: HashSet<Task>,
 }
 
 impl Runner {
@@ -67,12 +74,14 @@ impl Runner {
     #[must_use]
     pub fn new(
         store: Store,
+        entry: Entry,
         clock: Arc<dyn Clock>,
         resources: Vec<Resource>,
         authority: String,
     ) -> Runner {
         Runner {
             store,
+            entry,
             clock,
             resources,
             authority,
@@ -81,6 +90,7 @@ impl Runner {
             queue: VecDeque::new(),
             queued: HashSet::new(),
             later: BinaryHeap::new(),
+            refused: HashSet::new(),
         }
     }
 
@@ -250,6 +260,11 @@ impl Runner {
             "configmaps" if name == account::ROOT_CA => {
                 self.enqueue(Task::Account { namespace });
             }
+            "resourcequotas" | "limitranges" | "serviceaccounts" | PRIORITIES => {
+                for task in std::mem::take(&mut self.refused) {
+                    self.enqueue(task);
+                }
+            }
             _ => {}
         }
         if change == Change::Deleted {
@@ -312,7 +327,11 @@ impl Runner {
     }
 
     async fn step(&mut self, task: Task) {
-        let view = StoreView { store: &self.store, index: &self.index, now: self.clock.now() };
+        let entry = self.entry.clone();
+        // what is counted is stored before anybody else counts
+        let _held = entry.hold().await;
+        let now = self.clock.now();
+        let view = StoreView { store: &self.store, entry: &entry, index: &self.index, now };
         let (component, actions) = match &task {
             Task::ReplicaSet { namespace, name } => {
                 ("replicaset-controller", replica_set::reconcile(&view, namespace, name))
@@ -340,7 +359,7 @@ impl Runner {
                 ("garbage-collector", actions)
             }
         };
-        match self.carry_out(actions, component).await {
+        match self.carry_out(&task, actions, component).await {
             Ok(again) => {
                 if let Some(after) = again {
                     self.later.push(Reverse((Instant::now() + after, task)));
@@ -360,16 +379,19 @@ impl Runner {
     /// Commits the actions of one step. Gives the time after which the step is to be run again.
     async fn carry_out(
         &mut self,
+        task: &Task,
         actions: Vec<Action>,
         component: &str,
     ) -> Result<Option<Duration>, StoreError> {
         let now = self.clock.now();
         let mut batch = Batch {
             store: &self.store,
+            entry: &self.entry,
             index: &self.index,
             now,
             ops: BTreeMap::new(),
             created: Vec::new(),
+            refused: false,
         };
         let mut told = Vec::new();
         let mut again: Option<Duration> = None;
@@ -384,6 +406,9 @@ impl Runner {
                 Action::Event(event) => told.push(event),
                 Action::Again(after) => again = Some(again.map_or(after, |soon| soon.min(after))),
             }
+        }
+        if batch.refused {
+            self.refused.insert(task.clone());
         }
         let ops: Vec<Op> = batch.created.into_iter().chain(batch.ops.into_values()).collect();
         if !ops.is_empty() {
@@ -418,40 +443,48 @@ fn controller(object: &Node) -> Option<(&str, String)> {
 /// The operations of one step, one for each object.
 struct Batch<'a> {
     store: &'a Store,
+    entry: &'a Entry,
     index: &'a Index,
     now: Timestamp,
     ops: BTreeMap<Key, Op>,
     created: Vec<Op>,
+    /// True when something was not let in.
+    refused: bool,
 }
 
 impl Batch<'_> {
     fn create(&mut self, mut object: Node, told: &mut Vec<Event>) {
-        let resource = resource_of(&object);
+        let resource = Resource::new(resource_of(&object));
+        let owner = owner_of(&object);
+        if let Err(refusal) = self.let_in(&resource, &mut object) {
+            self.refused = true;
+            let message = format!("Error creating: {}", forbidden(&resource, &object, &refusal));
+            told.extend(owner.map(|owner| Event::warning(&owner, "FailedCreate", message)));
+            return;
+        }
         if let Some(prefix) = object.str_at(&["metadata", "generateName"])
             && meta::name(&object).is_empty()
         {
             let name = metadata::generate_name(prefix);
             object.set_at(&["metadata", "name"], name);
         }
-        let counts_generation = !matches!(resource, "serviceaccounts" | "configmaps" | "endpoints");
+        let uncounted = ["serviceaccounts", "configmaps", "endpoints"];
+        let counts_generation = !uncounted.contains(&resource.as_str());
         metadata::prepare_create(&mut object, self.now, counts_generation);
-        if resource == "pods" {
-            object.set("status", Node::from(serde_json::json!({"phase": "Pending"})));
-            if let Some(owner) = object.items_at(&["metadata", "ownerReferences"]).first() {
-                let message = format!("Created pod: {}", meta::name(&object));
-                let mut set = Node::map();
-                for key in ["apiVersion", "kind"] {
-                    set.set(key, owner.str_at(&[key]).unwrap_or_default());
-                }
-                for key in ["name", "uid"] {
-                    set.set_at(&["metadata", key], owner.str_at(&[key]).unwrap_or_default());
-                }
-                set.set_at(&["metadata", "namespace"], meta::namespace(&object));
-                told.push(Event::normal(&set, "SuccessfulCreate", message));
-            }
+        if resource.as_str() == "pods" {
+            let message = format!("Created pod: {}", meta::name(&object));
+            told.extend(owner.map(|owner| Event::normal(&owner, "SuccessfulCreate", message)));
         }
         let key = Key::new(resource, meta::namespace(&object), meta::name(&object));
         self.created.push(Op::Create { key, object });
+    }
+
+    /// Completes a new object, if there is room for it beside those that the step has created.
+    fn let_in(&self, resource: &Resource, object: &mut Node) -> Result<(), Refusal> {
+        self.entry.complete(resource, object)?;
+        let before = self.created.iter().filter(|op| op.key().resource == *resource).count();
+        let (room, refusal) = self.entry.room(resource, object, before + 1);
+        refusal.filter(|_| room <= before).map_or(Ok(()), Err)
     }
 
     /// Joins an update with what the step has already changed on the same object.
@@ -496,6 +529,29 @@ impl Batch<'_> {
         let op = deletion(&stored, object, self.now);
         self.ops.insert(key.clone(), op);
     }
+}
+
+/// Who controls an object, as far as events about it need.
+fn owner_of(object: &Node) -> Option<Node> {
+    let owner = object.items_at(&["metadata", "ownerReferences"]).first()?;
+    let mut found = Node::map();
+    for key in ["apiVersion", "kind"] {
+        found.set(key, owner.str_at(&[key]).unwrap_or_default());
+    }
+    for key in ["name", "uid"] {
+        found.set_at(&["metadata", key], owner.str_at(&[key]).unwrap_or_default());
+    }
+    found.set_at(&["metadata", "namespace"], meta::namespace(object));
+    Some(found)
+}
+
+/// A refusal as the API words it. The name is the prefix of those that are made of one, so that the
+/// same refusal reads the same each time.
+fn forbidden(resource: &Resource, object: &Node, refusal: &Refusal) -> String {
+    let prefix = object.str_at(&["metadata", "generateName"]).unwrap_or_default();
+    let name = meta::name(object);
+    let name = if name.is_empty() { prefix } else { name };
+    format!("{resource} {name:?} is forbidden: {refusal}")
 }
 
 /// The resource of an object by its kind; those that controllers make.
@@ -591,6 +647,7 @@ fn place(key: &Key) -> (String, String) {
 /// What is stored now, seen through the index.
 struct StoreView<'a> {
     store: &'a Store,
+    entry: &'a Entry,
     index: &'a Index,
     now: Timestamp,
 }
@@ -636,6 +693,16 @@ impl View for StoreView<'_> {
     fn all(&self, resource: &str, namespace: &str) -> Vec<Seen> {
         let (objects, _) = self.store.list(&resource.into(), Some(namespace));
         objects.into_iter().map(Seen::from).collect()
+    }
+
+    fn room(&self, object: &Node, wanted: usize) -> (usize, Option<String>) {
+        let resource = Resource::new(resource_of(object));
+        let mut completed = object.clone();
+        let (room, refusal) = match self.entry.complete(&resource, &mut completed) {
+            Ok(()) => self.entry.room(&resource, &completed, wanted),
+            Err(refusal) => (0, Some(refusal)),
+        };
+        (room, refusal.map(|refusal| forbidden(&resource, object, &refusal)))
     }
 
     fn now(&self) -> Timestamp {

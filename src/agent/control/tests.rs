@@ -2,6 +2,7 @@
 //! container of `ends` succeeds at once, one of `fails` fails with the code 3.
 
 use super::runner::Runner;
+use crate::agent::entry::Entry;
 use crate::agent::store::{Key, Op, Store, Stored, metadata};
 use crate::base::clock::SystemClock;
 use crate::object::meta;
@@ -33,7 +34,8 @@ impl World {
         let store = Store::in_memory().expect("a store in memory");
         let resources = RESOURCES.iter().map(|name| (*name).into()).collect();
         let clock = Arc::new(SystemClock);
-        let runner = Runner::new(store.clone(), clock, resources, "PEM".to_owned());
+        let entry = Entry::new(store.clone());
+        let runner = Runner::new(store.clone(), entry, clock, resources, "PEM".to_owned());
         tokio::spawn(runner.run());
         tokio::spawn(node(store.clone()));
         World { store }

@@ -19,6 +19,7 @@ use crate::agent::runtime::{Container, Exit, Sandbox};
 use crate::agent::store::{Change, Event, Expired, Key, Stored};
 use crate::object::meta;
 use crate::yaml::Node;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -149,12 +150,19 @@ impl Dispatch {
         }
     }
 
-    /// Looks again at pods that could not run: room or a label may have come.
+    /// Looks again at pods that could not run: room or a label may have come. The most important
+    /// ones, and of these those that wait longest, take it.
     async fn retry(&mut self) {
-        for (_, key) in std::mem::take(&mut self.waiting) {
-            if let Some(stored) = self.host.store.get(&key) {
-                self.assign(&stored, &mut Found::new()).await;
-            }
+        let waiting = std::mem::take(&mut self.waiting);
+        let mut pods: Vec<_> =
+            waiting.values().filter_map(|key| self.host.store.get(key)).collect();
+        pods.sort_by_cached_key(|pod| {
+            let priority = pod.object.i64_at(&["spec", "priority"]).unwrap_or(0);
+            let since = pod.object.str_at(&["metadata", "creationTimestamp"]);
+            (Reverse(priority), since.map(str::to_owned))
+        });
+        for pod in pods {
+            self.assign(&pod, &mut Found::new()).await;
         }
     }
 

@@ -5,6 +5,7 @@ use crate::agent::events::{self, Event};
 use crate::agent::runtime::Runtime;
 use crate::agent::runtime::image::ImageStore;
 use crate::agent::store::{Key, Store};
+use crate::agent::token::Tokens;
 use crate::base::clock::Clock;
 use crate::object::meta;
 use crate::oci::Keyring;
@@ -43,6 +44,8 @@ pub(super) struct Host {
     pub(super) runtime: Runtime,
     pub(super) images: ImageStore,
     pub(super) clock: Arc<dyn Clock>,
+    /// Issues tokens to pods.
+    pub(super) tokens: Arc<Tokens>,
     /// CPU, memory and disk as quantities.
     pub(super) capacity: Node,
     /// The text of the host's own.
@@ -58,6 +61,7 @@ impl Host {
         store: Store,
         runtime: Runtime,
         images: ImageStore,
+        tokens: Arc<Tokens>,
         clock: Arc<dyn Clock>,
         capacity: Node,
     ) -> Host {
@@ -66,7 +70,7 @@ impl Host {
         let proxy = Proxy::start(store.clone(), runtime.clone());
         // a host without one resolves nothing, and so do its pods
         let resolv_conf = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-        Host { config, store, runtime, images, clock, capacity, resolv_conf, proxy, events }
+        Host { config, store, runtime, images, clock, tokens, capacity, resolv_conf, proxy, events }
     }
 
     /// Tells people that something happened; returns at once.

@@ -35,6 +35,7 @@ use super::runtime::{
     AttachSession, ExecRequest, ExecSession, NetworkConfig, Runtime, RuntimeConfig, RuntimeError,
 };
 use super::store::Store;
+use super::token::Tokens;
 use crate::base::clock::Clock;
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -103,6 +104,7 @@ impl LocalNode {
     pub async fn start(
         config: NodeConfig,
         store: Store,
+        tokens: Arc<Tokens>,
         clock: Arc<dyn Clock>,
     ) -> Result<LocalNode, NodeError> {
         let images = ImageStore::open(config.state_dir.join("images"))?;
@@ -116,7 +118,7 @@ impl LocalNode {
             run_dir: config.run_dir,
             dns_ip,
         };
-        let host = Arc::new(Host::new(config, store, runtime, images, clock, capacity));
+        let host = Arc::new(Host::new(config, store, runtime, images, tokens, clock, capacity));
         // pods are measured by the Node object
         machine::register(&host).await;
         let mut tasks = JoinSet::new();

@@ -10,6 +10,7 @@ use super::{hook, message, request};
 use crate::agent::events::Event;
 use crate::agent::runtime::image::{Image, PullOptions};
 use crate::agent::runtime::{ContainerSpec, ContainerState, Mount, Propagation, Root, Source};
+use crate::agent::store::Key;
 use crate::object::meta;
 use crate::oci::{Progress, Reference};
 use crate::yaml::Node;
@@ -234,8 +235,14 @@ impl Start {
         let (host, pod) = (&self.host, &self.pod);
         let namespace = meta::namespace(pod);
         let links = pod.at(&["spec", "enableServiceLinks"]).and_then(Node::as_bool) != Some(false);
-        let (services, _) = host.store.list(&"services".into(), Some(namespace));
-        let services = services.iter().filter(|_| links).map(|service| &service.object);
+        // every container knows the API, unless its namespace has another Service of that name
+        let mut services: Vec<_> = host.store.get(&api_service()).into_iter().collect();
+        if links {
+            let (own, _) = host.store.list(&"services".into(), Some(namespace));
+            services.retain(|api| own.iter().all(|service| service.key.name != api.key.name));
+            services.extend(own);
+        }
+        let services = services.iter().map(|service| &service.object);
         let facts = Facts {
             pod,
             image: &image.config.env,
@@ -244,6 +251,11 @@ impl Start {
         };
         variables(&self.container, &facts, &Configs::new(&host.store, namespace))
     }
+}
+
+/// The Service under whose name pods know the API.
+fn api_service() -> Key {
+    Key::new("services", "default", "kubernetes")
 }
 
 /// The program and its arguments. As with Docker, an own command forgets the image's arguments too.

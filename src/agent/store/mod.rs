@@ -78,7 +78,7 @@ pub enum Op {
 }
 
 impl Op {
-    fn key(&self) -> &Key {
+    pub(super) fn key(&self) -> &Key {
         match self {
             Op::Create { key, .. } | Op::Update { key, .. } | Op::Delete { key, .. } => key,
         }

@@ -4,7 +4,6 @@ use super::{PLAIN_RULES, Rules, default, keep, name};
 use crate::agent::api::fault::Faults;
 use crate::object::selector::Selector;
 use crate::yaml::Node;
-use serde_json::json;
 use std::collections::HashSet;
 
 pub(crate) static POD: Rules = Rules {
@@ -20,14 +19,16 @@ pub(crate) static POD: Rules = Rules {
         if object.i64_at(&grace).is_some_and(|seconds| seconds < 0) {
             object.set_at(&grace, 1);
         }
-        if let Some(spec) = object.get_mut("spec") {
-            default(spec, "serviceAccountName", "default");
-            let account = spec.get("serviceAccountName").cloned().unwrap_or_default();
-            default(spec, "serviceAccount", account);
-        }
-        object.set("status", Node::from(json!({"phase": "Pending", "qosClass": qos(object)})));
     },
-    update: |new, old| keep(new, old, "status"),
+    update: |new, old| {
+        keep(new, old, "status");
+        // who leaves out what the system filled in means that
+        for field in ["priority", "preemptionPolicy"] {
+            if let (Some(spec), Some(value)) = (new.get_mut("spec"), old.at(&["spec", field])) {
+                default(spec, field, value.clone());
+            }
+        }
+    },
     validate: |object, faults| {
         if let Some(spec) = object.get("spec") {
             validate(spec, "spec", faults);
@@ -139,32 +140,22 @@ fn volume(volume: &mut Node) {
     if let Some(path) = volume.get_mut("hostPath") {
         default(path, "type", "");
     }
-    let items = volume.at_mut(&["downwardAPI", "items"]).and_then(Node::as_list_mut);
-    for item in items.into_iter().flatten() {
-        if let Some(reference) = item.get_mut("fieldRef") {
-            default(reference, "apiVersion", "v1");
+    downward(volume);
+    let sources = volume.at_mut(&["projected", "sources"]).and_then(Node::as_list_mut);
+    for source in sources.into_iter().flatten() {
+        downward(source);
+        if let Some(token) = source.get_mut("serviceAccountToken") {
+            default(token, "expirationSeconds", 3600);
         }
     }
 }
 
-/// The class of service: `Guaranteed` when all containers have limits that are their requests,
-/// `BestEffort` when none has any, else `Burstable`.
-fn qos(pod: &Node) -> &'static str {
-    let containers = pod.items_at(&["spec", "containers"]).iter();
-    let mut all = containers.chain(pod.items_at(&["spec", "initContainers"])).peekable();
-    let (mut some, mut guaranteed) = (false, all.peek().is_some());
-    for container in all {
-        for resource in ["cpu", "memory"] {
-            let limit = container.at(&["resources", "limits", resource]);
-            let request = container.at(&["resources", "requests", resource]);
-            some |= limit.is_some() || request.is_some();
-            guaranteed &= limit.is_some() && limit == request;
+fn downward(source: &mut Node) {
+    let items = source.at_mut(&["downwardAPI", "items"]).and_then(Node::as_list_mut);
+    for item in items.into_iter().flatten() {
+        if let Some(reference) = item.get_mut("fieldRef") {
+            default(reference, "apiVersion", "v1");
         }
-    }
-    match (guaranteed, some) {
-        (true, _) => "Guaranteed",
-        (false, true) => "Burstable",
-        (false, false) => "BestEffort",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{PLAIN_RULES, Rules, name};
 use crate::agent::api::fault::Faults;
-use crate::agent::api::quota::COUNTED;
+use crate::agent::entry::COUNTED;
 use crate::object::quantity::Quantity;
 use crate::yaml::Node;
 

@@ -1,7 +1,8 @@
 //! Fields that are accepted, since Kubernetes' schemas have them, but that a single host does not
 //! act on: whoever sets one is told by a warning, so that nothing is silently ignored.
 //!
-//! What makes no difference on one host (spreading, preemption, traffic distribution) is not told.
+//! What makes no difference on one host (spreading, traffic distribution), and preemption, which
+//! a pod can only hope for, is not told.
 //! `docs/agent.md` lists the same fields.
 
 use crate::yaml::Node;
@@ -23,11 +24,9 @@ enum When {
 
 /// Fields of a pod's spec; `[]` stands for every item.
 const POD: &[(&str, When, &str)] = &[
-    ("automountServiceAccountToken", When::True, "no token is mounted"),
     ("hostUsers", When::False, "the pod runs in the host's user namespace"),
     ("hostnameOverride", When::Set, "the pod keeps its own host name"),
     ("overhead", When::Set, "it is not counted"),
-    ("priorityClassName", When::Set, "pods have no priorities"),
     ("resourceClaims", When::Set, "there are no claims"),
     ("runtimeClassName", When::Set, "there is one runtime"),
     ("schedulerName", When::Other(&["default-scheduler"]), "the agent binds every pod itself"),

@@ -64,6 +64,7 @@ fn roles() -> Vec<(&'static str, Value)> {
         "configmaps",
         "endpoints",
         "events",
+        "limitranges",
         "persistentvolumeclaims",
         "pods",
         "pods/log",

@@ -2,24 +2,26 @@
 //!
 //! Callers are the subject of a client certificate that the agent's authority signed, the holder of
 //! the administrator's bearer token, or a ServiceAccount with a token that this agent issued
-//! ([`token`]). An administrator may speak for others. What a caller may do is said by roles
+//! ([`Tokens`]). An administrator may speak for others. What a caller may do is said by roles
 //! ([`authorize`]).
 
 pub(super) mod authorize;
 pub(super) mod bootstrap;
 mod escalation;
-pub(super) mod token;
 
 pub(super) use escalation::check as check_escalation;
 
 use super::Api;
 use super::kind;
 use super::status::Status;
+use crate::agent::token::{self, Tokens};
 use crate::base::digest::Digest;
+use crate::object::meta;
 use crate::yaml::Node;
 use authorize::Action;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use std::sync::Arc;
 
 /// The group of those who may do everything.
 pub(super) const MASTERS: &str = "system:masters";
@@ -79,11 +81,11 @@ pub(crate) struct Authenticator {
     /// wrong token.
     token: Digest,
     /// Issues and checks tokens of ServiceAccounts.
-    pub(super) tokens: token::Tokens,
+    pub(super) tokens: Arc<Tokens>,
 }
 
 impl Authenticator {
-    pub(crate) fn new(token: &str, tokens: token::Tokens) -> Authenticator {
+    pub(crate) fn new(token: &str, tokens: Arc<Tokens>) -> Authenticator {
         Authenticator { token: Digest::of(token.as_bytes()), tokens }
     }
 
@@ -101,10 +103,32 @@ impl Authenticator {
         let namespace = text(&["kubernetes.io", "namespace"]);
         let name = text(&["kubernetes.io", "serviceaccount", "name"]);
         let uid = text(&["kubernetes.io", "serviceaccount", "uid"]);
-        let account = kind::built_in("serviceaccounts").key(namespace, name);
-        let account = api.store.get(&account)?;
-        (account.object.str_at(&["metadata", "uid"]) == Some(uid))
-            .then(|| Identity::service_account(namespace, name, uid))
+        // a token ends with its account, and with what it is bound to
+        for (what, resource, namespace) in [
+            ("serviceaccount", "serviceaccounts", namespace),
+            ("pod", "pods", namespace),
+            ("secret", "secrets", namespace),
+            ("node", "nodes", ""),
+        ] {
+            let Some(name) = claims.str_at(&["kubernetes.io", what, "name"]) else { continue };
+            let stored = api.store.get(&kind::built_in(resource).key(namespace, name))?;
+            if meta::uid(&stored.object) != text(&["kubernetes.io", what, "uid"]) {
+                return None;
+            }
+        }
+        let mut identity = Identity::service_account(namespace, name, uid);
+        let extra = |key: &str, value: &str| {
+            (format!("authentication.kubernetes.io/{key}"), vec![value.to_owned()])
+        };
+        identity.extra.push(extra("credential-id", &format!("JTI={}", text(&["jti"]))));
+        for what in ["node", "pod"] {
+            for field in ["name", "uid"] {
+                if let Some(value) = claims.str_at(&["kubernetes.io", what, field]) {
+                    identity.extra.push(extra(&format!("{what}-{field}"), value));
+                }
+            }
+        }
+        Some(identity)
     }
 }
 
@@ -239,7 +263,7 @@ mod tests {
     fn the_subject_of_a_certificate_is_read() {
         use rustls::pki_types::pem::PemObject;
         let folder = tempfile::tempdir().expect("a folder");
-        let pki = crate::agent::api::pki::open(folder.path(), "host").expect("makes certificates");
+        let pki = crate::agent::api::pki::open(folder.path(), &[]).expect("makes certificates");
         let der =
             rustls::pki_types::CertificateDer::from_pem_slice(pki.admin.certificate.as_bytes())
                 .expect("is PEM");

@@ -75,6 +75,15 @@ pub(super) static KINDS: &[Facts] = &[
         ..PLAIN
     },
     Facts {
+        kind: "LimitRange",
+        plural: "limitranges",
+        singular: "limitrange",
+        short: &["limits"],
+        rules: &rules::LIMIT_RANGE,
+        columns: &columns::CREATED,
+        ..PLAIN
+    },
+    Facts {
         kind: "Namespace",
         plural: "namespaces",
         singular: "namespace",
@@ -370,7 +379,7 @@ pub(super) static KINDS: &[Facts] = &[
         namespaced: false,
         update_creates: true,
         rules: &rules::CLUSTER_ROLE,
-        columns: &columns::ROLE,
+        columns: &columns::CREATED,
         ..PLAIN
     },
     Facts {
@@ -392,7 +401,19 @@ pub(super) static KINDS: &[Facts] = &[
         namespaced: true,
         update_creates: true,
         rules: &rules::ROLE,
-        columns: &columns::ROLE,
+        columns: &columns::CREATED,
+        ..PLAIN
+    },
+    Facts {
+        group: "scheduling.k8s.io",
+        kind: "PriorityClass",
+        plural: "priorityclasses",
+        singular: "priorityclass",
+        short: &["pc"],
+        namespaced: false,
+        generation: true,
+        rules: &rules::PRIORITY_CLASS,
+        columns: &columns::PRIORITY_CLASS,
         ..PLAIN
     },
 ];

@@ -1,4 +1,4 @@
-//! Columns of roles, bindings and quotas.
+//! Columns of roles, bindings, and of what says how much may be used.
 
 use super::cell::{age, name};
 use super::{AGE, Column, Columns, NAME};
@@ -6,7 +6,7 @@ use crate::yaml::Node;
 use jiff::Timestamp;
 
 /// Kinds without columns of their own show the time itself.
-pub(crate) static ROLE: Columns = Columns {
+pub(crate) static CREATED: Columns = Columns {
     columns: &[NAME, Column { kind: "date", ..Column::text("Created At", super::AGE.description) }],
     cells: |object, _| {
         let created = object.at(&["metadata", "creationTimestamp"]);
@@ -86,5 +86,40 @@ pub(crate) static RESOURCE_QUOTA: Columns = Columns {
             some.map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(", ").into()
         };
         vec![name(object), of(false), of(true), age(object, now)]
+    },
+};
+
+pub(crate) static PRIORITY_CLASS: Columns = Columns {
+    columns: &[
+        NAME,
+        Column::integer(
+            "Value",
+            "value represents the integer value of this priority class. This is the actual \
+             priority that pods receive when they have the name of this class in their pod spec.",
+        ),
+        Column {
+            kind: "boolean",
+            ..Column::text(
+                "Global-Default",
+                "globalDefault specifies whether this PriorityClass should be considered as the \
+                 default priority for pods that do not have any priority class.",
+            )
+        },
+        AGE,
+        Column::text(
+            "PreemptionPolicy",
+            "preemptionPolicy is the Policy for preempting pods with lower priority.",
+        ),
+    ],
+    cells: |object, now| {
+        let is_default = object.get("globalDefault").and_then(Node::as_bool) == Some(true);
+        let policy = object.str_at(&["preemptionPolicy"]).unwrap_or_default();
+        vec![
+            name(object),
+            object.i64_at(&["value"]).unwrap_or(0).into(),
+            is_default.into(),
+            age(object, now),
+            policy.into(),
+        ]
     },
 };

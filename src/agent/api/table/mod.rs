@@ -15,7 +15,7 @@ use super::status::Status;
 use crate::yaml::{Map, Node};
 use jiff::Timestamp;
 
-pub(crate) use access::{BINDING, RESOURCE_QUOTA, ROLE};
+pub(crate) use access::{BINDING, CREATED, PRIORITY_CLASS, RESOURCE_QUOTA};
 pub(crate) use batch::JOB;
 pub(crate) use core::{
     CONFIG_MAP, EVENT, LEASE, NAMESPACE, NODE, PLAIN, SECRET, SERVICE, SERVICE_ACCOUNT,

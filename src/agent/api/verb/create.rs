@@ -10,9 +10,9 @@ use crate::agent::api::decode;
 use crate::agent::api::fault::Faults;
 use crate::agent::api::kind::Kind;
 use crate::agent::api::query::{FieldValidation, WriteOptions, write_options};
-use crate::agent::api::quota;
 use crate::agent::api::respond::Reply;
 use crate::agent::api::status::{Cause, Status};
+use crate::agent::entry::Refusal;
 use crate::agent::store::{Op, StoreError, Stored, metadata};
 use crate::yaml::{Map, Node};
 use http::StatusCode;
@@ -198,6 +198,9 @@ pub(super) async fn store(
         }
         let name = object.str_at(&["metadata", "name"]).unwrap_or_default().to_owned();
         namespace_accepts(request, &name)?;
+        let refused = |refusal: Refusal| Status::forbidden(kind, &name, &refusal.to_string());
+        let (entry, resource) = (&request.api.entry, kind.resource());
+        entry.complete(&resource, &mut object).map_err(refused)?;
         (kind.rules.create)(&mut object);
         if kind.definition.is_some() && kind.status {
             object.remove("status");
@@ -211,10 +214,13 @@ pub(super) async fn store(
             return Err(Status::invalid(kind, &name, &faults));
         }
         auth::check_escalation(request, &object)?;
-        account_exists(request, &object, &name)?;
         let key = kind.key(request.namespace(), &name);
         // what a quota counts is counted and stored in one step
-        let _counted = quota::admit(&request.api, kind, &object).await?;
+        let counts = entry.counts(request.namespace());
+        let _counted = if counts { Some(entry.hold().await) } else { None };
+        if let (_, Some(refusal)) = entry.room(&resource, &object, 1) {
+            return Err(refused(refusal));
+        }
         if options.dry_run {
             if request.api.store.get(&key).is_some() {
                 return Err(Status::already_exists(kind, &name));
@@ -257,22 +263,4 @@ fn namespace_accepts(request: &Request, name: &str) -> Result<(), Status> {
         });
     }
     Err(status)
-}
-
-/// Pods run as an account of their namespace. The one named `default` comes with the namespace, if
-/// only a moment later.
-fn account_exists(request: &Request, object: &Node, name: &str) -> Result<(), Status> {
-    let account = object.str_at(&["spec", "serviceAccountName"]).unwrap_or("default");
-    if request.kind().kind != "Pod" || account == "default" {
-        return Ok(());
-    }
-    let accounts = crate::agent::api::kind::built_in("serviceaccounts");
-    let space = request.namespace();
-    if request.api.store.get(&accounts.key(space, account)).is_some() {
-        return Ok(());
-    }
-    let why = format!(
-        "error looking up service account {space}/{account}: serviceaccount {account:?} not found"
-    );
-    Err(Status::forbidden(request.kind(), name, &why))
 }

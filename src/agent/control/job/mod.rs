@@ -55,6 +55,7 @@ impl Verdict {
 
 /// One step of one Job.
 struct Step<'a> {
+    view: &'a dyn View,
     job: &'a Node,
     now: Timestamp,
     pods: &'a [Seen],
@@ -94,7 +95,7 @@ pub fn reconcile(view: &dyn View, namespace: &str, name: &str) -> Vec<Action> {
             return actions;
         }
     }
-    Step::new(&job, &pods, view.now()).run()
+    Step::new(view, &job, &pods).run()
 }
 
 /// Deletes a Job when its time after the end is over.
@@ -125,14 +126,15 @@ fn is_true(conditions: &[Node], kind: &str) -> bool {
 }
 
 impl<'a> Step<'a> {
-    fn new(job: &'a Node, pods: &'a [Seen], now: Timestamp) -> Step<'a> {
+    fn new(view: &'a dyn View, job: &'a Node, pods: &'a [Seen]) -> Step<'a> {
         let count = |key: &str| job.i64_at(&["status", key]).unwrap_or(0);
         let active = pods.iter().filter(|pod| is_active(pod));
         let terminating = |pod: &&Seen| is_deleting(pod) && !is_finished(pod) && on_node(pod);
         let as_count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         Step {
+            view,
             job,
-            now,
+            now: view.now(),
             pods,
             conditions: job.items_at(&["status", "conditions"]).to_vec(),
             start: job.str_at(&["status", "startTime"]).map(str::to_owned),

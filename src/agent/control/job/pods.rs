@@ -150,13 +150,23 @@ impl<'a> Step<'a> {
             }
         }
         let template = self.job.at(&["spec", "template"]).cloned().unwrap_or_default();
-        if !self.is_indexed() {
-            let prefix = format!("{}-", meta::name(self.job));
+        let prefix = format!("{}-", meta::name(self.job));
+        let (room, _) = self.view.room(&pod::make(self.job, &template, &prefix), missing);
+        let most = self.active + i64::try_from(room).unwrap_or(i64::MAX);
+        // the first that is refused is told as an event, and does not count
+        let missing = missing.min(room + 1);
+        if self.is_indexed() {
+            self.make_indexed(missing, &template);
+        } else {
             for _ in 0..missing {
                 self.create(&template, &prefix);
             }
-            return;
         }
+        self.active = self.active.min(most);
+    }
+
+    fn make_indexed(&mut self, missing: usize, template: &Node) {
+        let per_index = self.number("backoffLimitPerIndex").is_some();
         let failures = if per_index { self.failures() } else { BTreeMap::new() };
         let mut waits = Vec::new();
         for index in self.pending(missing) {
@@ -166,7 +176,7 @@ impl<'a> Step<'a> {
                 waits.push(left);
                 continue;
             }
-            let mut template = self.indexed(&template, index);
+            let mut template = self.indexed(template, index);
             if per_index {
                 let (counted, ignored) = self.failed_before(before);
                 template.set_at(&["metadata", "annotations", FAILURES], counted.to_string());

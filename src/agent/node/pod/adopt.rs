@@ -41,6 +41,7 @@ impl Worker {
             leaving: None,
             stopper: None,
             deadline: None,
+            renewal: None,
             spent: Vec::new(),
         };
         if let Some(sandbox) = sandbox {

@@ -28,7 +28,7 @@ use super::probe::Verdict;
 use super::request;
 use super::start::{Begun, Fault};
 use super::status::{self, Container, State};
-use super::volume::Volumes;
+use super::volume::{Facts, Volumes};
 use crate::agent::events::Event;
 use crate::agent::runtime::{ExitStatus, Sandbox, SandboxSpec};
 use crate::agent::store::{Key, StoreError, metadata};
@@ -46,6 +46,9 @@ use tokio::time::{Instant, sleep_until};
 /// How long a sandbox that could not be made waits before the next try.
 const SANDBOX_RETRY: Duration = Duration::from_secs(2);
 
+/// How long a token that could not be made anew waits before the next try.
+const RENEWAL_RETRY: Duration = Duration::from_secs(30);
+
 /// What happens to a pod.
 #[derive(Debug)]
 pub(super) enum Input {
@@ -55,8 +58,10 @@ pub(super) enum Input {
     Configured,
     /// One of its containers ended.
     Exited { id: String, exit: ExitStatus },
-    /// A sandbox was made, or not: reason and message of the event.
-    Sandboxed(Result<Sandbox, (&'static str, String)>),
+    /// A sandbox was made; `due` is when volumes are to be looked at again.
+    Sandboxed { sandbox: Box<Sandbox>, due: Option<Timestamp> },
+    /// No sandbox could be made: reason and message of the event.
+    Unsandboxed { reason: &'static str, message: String },
     /// A start came to its end.
     Begun { slot: usize, attempt: u32, result: Box<Result<Begun, Fault>> },
     /// A probe has something to say.
@@ -154,6 +159,8 @@ pub(super) struct Worker {
     leaving: Option<Leaving>,
     stopper: Option<AbortHandle>,
     deadline: Option<Instant>,
+    /// When a token in a volume is to be made anew.
+    renewal: Option<Instant>,
     /// Containers to remove once the status says that they ended.
     spent: Vec<String>,
 }
@@ -245,8 +252,11 @@ impl Worker {
                     self.exited(at, &id, &exit);
                 }
             }
-            Input::Sandboxed(Ok(sandbox)) => self.sandboxed(&sandbox),
-            Input::Sandboxed(Err((reason, message))) => {
+            Input::Sandboxed { sandbox, due } => {
+                self.sandboxed(&sandbox);
+                self.renew_at(due);
+            }
+            Input::Unsandboxed { reason, message } => {
                 self.sandbox = SandboxState::Until(Instant::now() + SANDBOX_RETRY);
                 self.host.tell(Event::warning(&self.pod, reason, message));
             }
@@ -330,10 +340,23 @@ impl Worker {
 
     /// Brings files of ConfigMaps, Secrets and the pod's own fields up to date. What cannot be had
     /// any more stays as it was.
-    fn update_volumes(&self) {
-        if let Err(error) = prepare_volumes(&self.host, &self.key, &self.pod) {
-            tracing::debug!(pod = %self.key, %error, "volumes stay as they are");
+    fn update_volumes(&mut self) {
+        match prepare_volumes(&self.host, &self.key, &self.pod) {
+            Ok(due) => self.renew_at(due),
+            Err(error) => {
+                tracing::debug!(pod = %self.key, %error, "volumes stay as they are");
+                self.renewal = self.renewal.map(|_| Instant::now() + RENEWAL_RETRY);
+            }
         }
+    }
+
+    /// Sets the time at which volumes are looked at again.
+    fn renew_at(&mut self, due: Option<Timestamp>) {
+        let now = self.host.clock.now();
+        self.renewal = due.map(|due| {
+            let left = Duration::try_from(due.duration_since(now)).unwrap_or_default();
+            Instant::now() + left.max(Duration::from_secs(1))
+        });
     }
 
     fn make_sandbox(&mut self) {
@@ -369,13 +392,17 @@ impl Worker {
                 let volumes = move || prepare_volumes(&on, &key, &pod);
                 let prepared = tokio::task::spawn_blocking(volumes).await;
                 let prepared = prepared.unwrap_or_else(|error| Err(error.to_string()));
-                prepared.map_err(|message| ("FailedMount", message))?;
-                host.runtime.create_sandbox(&spec).await.map_err(|error| {
+                let due = prepared.map_err(|message| ("FailedMount", message))?;
+                let sandbox = host.runtime.create_sandbox(&spec).await.map_err(|error| {
                     let message = format!("Failed to create pod sandbox: {}", error.chain());
                     ("FailedCreatePodSandBox", message)
-                })
+                })?;
+                Ok(Input::Sandboxed { sandbox: Box::new(sandbox), due })
             };
-            let _ = tell.send(Input::Sandboxed(made.await));
+            let made = made.await;
+            let _ = tell.send(
+                made.unwrap_or_else(|(reason, message)| Input::Unsandboxed { reason, message }),
+            );
         });
     }
 
@@ -424,7 +451,7 @@ impl Worker {
             _ => None,
         };
         let deadline = self.deadline.filter(|_| self.facts.failed.is_none());
-        slots.chain(sandbox).chain(deadline).min()
+        slots.chain(sandbox).chain(deadline).chain(self.renewal).min()
     }
 
     /// Lets everything whose time has come be tried again.
@@ -432,6 +459,12 @@ impl Worker {
         let now = Instant::now();
         if matches!(self.sandbox, SandboxState::Until(at) if at <= now) {
             self.sandbox = SandboxState::None;
+        }
+        if self.renewal.is_some_and(|due| due <= now) {
+            match self.sandbox {
+                SandboxState::Ready => self.update_volumes(),
+                _ => self.renewal = None,
+            }
         }
         for at in 0..self.slots.len() {
             if self.slots[at].backs_off.is_some_and(|due| due <= now) {
@@ -497,11 +530,19 @@ fn deadline(pod: &Node, start: Timestamp, now: Timestamp) -> Option<Instant> {
     Some(Instant::now() + Duration::from_secs(u64::try_from(left).unwrap_or(0)))
 }
 
-/// Makes the volumes of a pod, or brings them up to date.
-fn prepare_volumes(host: &Host, key: &Key, pod: &Node) -> Result<(), String> {
+/// Makes the volumes of a pod, or brings them up to date; gives the time of the next look.
+fn prepare_volumes(host: &Host, key: &Key, pod: &Node) -> Result<Option<Timestamp>, String> {
     let volumes = Volumes::new(&host.config.state_dir, &host.config.run_dir, meta::uid(pod));
-    let configs = Configs::new(&host.store, &key.namespace);
-    volumes.prepare(pod, &host.capacity, &configs).map_err(|error| error.to_string())
+    let facts = Facts {
+        pod,
+        capacity: &host.capacity,
+        configs: Configs::new(&host.store, &key.namespace),
+        store: &host.store,
+        tokens: &host.tokens,
+        node: &host.config.node_name,
+        now: host.clock.now(),
+    };
+    volumes.prepare(&facts).map_err(|error| error.to_string())
 }
 
 fn log_fault(what: &str, id: &str, result: Result<(), crate::agent::runtime::RuntimeError>) {

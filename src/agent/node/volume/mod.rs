@@ -12,11 +12,15 @@
 
 mod files;
 mod payload;
+mod token;
 
 use super::environment::Configs;
 use crate::agent::runtime::{Mount, Propagation, Source};
+use crate::agent::store::Store;
+use crate::agent::token::Tokens;
 use crate::object::quantity::Quantity;
 use crate::yaml::Node;
+use jiff::Timestamp;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags};
@@ -33,6 +37,25 @@ use std::path::{Path, PathBuf};
 pub struct Volumes {
     disk: PathBuf,
     memory: PathBuf,
+}
+
+/// What volumes are made of.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// The pod.
+    pub pod: &'a Node,
+    /// CPU and memory of the host, for limits that are not set.
+    pub capacity: &'a Node,
+    /// ConfigMaps and Secrets of the pod's namespace.
+    pub configs: Configs<'a>,
+    /// All objects.
+    pub store: &'a Store,
+    /// Issues the token of the pod's account.
+    pub tokens: &'a Tokens,
+    /// The name of the host's Node.
+    pub node: &'a str,
+    /// The current time.
+    pub now: Timestamp,
 }
 
 /// Why a volume or a mount cannot be had; a sentence as the kubelet's event says it.
@@ -62,37 +85,35 @@ impl Volumes {
         entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
     }
 
-    /// Makes all volumes of a pod, or brings their files up to date.
+    /// Makes all volumes of a pod, or brings their files up to date. Gives the time at which that is
+    /// to be done again because a token ends.
     ///
     /// # Errors
     /// The first volume that cannot be had; the pod waits until it can.
-    pub fn prepare(
-        &self,
-        pod: &Node,
-        capacity: &Node,
-        configs: &Configs<'_>,
-    ) -> Result<(), VolumeError> {
-        for volume in pod.items_at(&["spec", "volumes"]) {
-            self.prepare_one(volume, pod, capacity, configs).map_err(|VolumeError(reason)| {
+    pub fn prepare(&self, facts: &Facts<'_>) -> Result<Option<Timestamp>, VolumeError> {
+        let mut due: Option<Timestamp> = None;
+        for volume in facts.pod.items_at(&["spec", "volumes"]) {
+            let prepared = self.prepare_one(volume, facts);
+            let next = prepared.map_err(|VolumeError(reason)| {
                 let name = volume.str_at(&["name"]).unwrap_or_default();
                 VolumeError(format!("MountVolume.SetUp failed for volume \"{name}\" : {reason}"))
             })?;
+            due = due.into_iter().chain(next).min();
         }
-        Ok(())
+        Ok(due)
     }
 
     fn prepare_one(
         &self,
         volume: &Node,
-        pod: &Node,
-        capacity: &Node,
-        configs: &Configs<'_>,
-    ) -> Result<(), VolumeError> {
-        let group = pod.i64_at(&["spec", "securityContext", "fsGroup"]);
+        facts: &Facts<'_>,
+    ) -> Result<Option<Timestamp>, VolumeError> {
+        let group = facts.pod.i64_at(&["spec", "securityContext", "fsGroup"]);
         let group = group.and_then(|group| u32::try_from(group).ok());
         let path = self.path(volume)?;
         if let Some(host) = volume.get("hostPath") {
-            return check_host_path(&path, host.str_at(&["type"]).unwrap_or_default());
+            check_host_path(&path, host.str_at(&["type"]).unwrap_or_default())?;
+            return Ok(None);
         }
         let is_new = !path.exists();
         fs::create_dir_all(&path).map_err(|error| VolumeError::io("create", &path, &error))?;
@@ -106,11 +127,12 @@ impl Volumes {
                 let mode = if group.is_some() { 0o2777 } else { 0o777 };
                 own(&path, group, mode)?;
             }
-            return Ok(());
+            return Ok(None);
         }
-        let payload = payload::of(volume, pod, capacity, configs)?;
+        let (payload, due) = payload::of(volume, &path, facts)?;
         files::write(&path, &payload, group)
-            .map_err(|error| VolumeError::io("write", &path, &error))
+            .map_err(|error| VolumeError::io("write", &path, &error))?;
+        Ok(due)
     }
 
     /// The folder or file of the host that a volume is.

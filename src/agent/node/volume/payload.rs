@@ -1,10 +1,12 @@
 //! Which files a ConfigMap, Secret, downward API or projected volume holds.
 
 use super::super::environment::{Configs, field, resource};
-use super::VolumeError;
+use super::{Facts, VolumeError, token};
 use crate::base::path::SafePath;
 use crate::yaml::Node;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,14 +21,15 @@ pub(super) type Payload = BTreeMap<String, File>;
 /// The mode of files when nothing is said.
 const DEFAULT_MODE: u32 = 0o644;
 
-/// The files of a volume.
+/// The files of a volume that is in `folder`, and when they are to be made anew.
 pub(super) fn of(
     volume: &Node,
-    pod: &Node,
-    capacity: &Node,
-    configs: &Configs<'_>,
-) -> Result<Payload, VolumeError> {
+    folder: &Path,
+    facts: &Facts<'_>,
+) -> Result<(Payload, Option<Timestamp>), VolumeError> {
+    let Facts { pod, capacity, configs, .. } = facts;
     let mut payload = Payload::new();
+    let mut due: Option<Timestamp> = None;
     if let Some(source) = volume.get("configMap") {
         config_map(source, configs, mode(source, "defaultMode", DEFAULT_MODE), &mut payload)?;
     } else if let Some(source) = volume.get("secret") {
@@ -45,6 +48,14 @@ pub(super) fn of(
                 secret(name, source, configs, default, &mut payload)?;
             } else if let Some(source) = source.get("downwardAPI") {
                 downward(source, pod, capacity, default, &mut payload)?;
+            } else if let Some(source) = source.get("serviceAccountToken") {
+                let path = safe(source.str_at(&["path"]).unwrap_or_default())?;
+                let token = token::of(source, &folder.join(path.as_str()), facts)?;
+                due = due.into_iter().chain([token.renewal]).min();
+                // nobody else is to read it where a group of the pod's own may
+                let group = pod.at(&["spec", "securityContext", "fsGroup"]).is_some();
+                let mode = if group { 0o600 } else { default };
+                insert(&mut payload, path.as_str(), token.text.into_bytes(), mode)?;
             } else {
                 let kind = source.as_map().and_then(|map| map.keys().next()).unwrap_or_default();
                 return Err(VolumeError(format!("projected source \"{kind}\" is not supported")));
@@ -55,7 +66,7 @@ pub(super) fn of(
         let kind = kinds.into_iter().find(|key| *key != "name").unwrap_or("nothing");
         return Err(VolumeError(format!("volumes of type \"{kind}\" are not supported")));
     }
-    Ok(payload)
+    Ok((payload, due))
 }
 
 fn mode(source: &Node, key: &str, default: u32) -> u32 {
@@ -146,10 +157,15 @@ fn downward(
 }
 
 fn insert(payload: &mut Payload, path: &str, bytes: Vec<u8>, mode: u32) -> Result<(), VolumeError> {
+    payload.insert(safe(path)?.as_str().to_owned(), File { bytes, mode });
+    Ok(())
+}
+
+/// A path that stays in its volume.
+fn safe(path: &str) -> Result<SafePath, VolumeError> {
     let safe = SafePath::parse(path).map_err(|error| VolumeError(error.to_string()))?;
     if safe.as_str().starts_with("..") {
         return Err(VolumeError(format!("path `{path}` must not start with `..`")));
     }
-    payload.insert(safe.as_str().to_owned(), File { bytes, mode });
-    Ok(())
+    Ok(safe)
 }

@@ -1,22 +1,21 @@
 //! Quotas: how much a namespace may hold. Usage is counted from the objects themselves, when
-//! something is created (under a lock, so that two requests cannot both take the last place) and,
+//! something is created (under a lock, so that two creations cannot both take the last place) and,
 //! for the status, whenever something changes.
 
-use super::Api;
-use super::kind::{self, Kind};
-use super::status::Status;
-use crate::agent::store::{Resource, Stored};
+use super::Refusal;
+use crate::agent::store::{Resource, Store, Stored};
+use crate::object::meta;
 use crate::object::quantity::Quantity;
 use crate::yaml::{Map, Node};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::MutexGuard;
+use tokio_util::sync::CancellationToken;
 
 /// Changes that come together are counted together.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Core resources that a quota counts by their plain name.
-pub(super) const COUNTED: &[&str] = &[
+pub const COUNTED: &[&str] = &[
     "configmaps",
     "persistentvolumeclaims",
     "pods",
@@ -26,77 +25,101 @@ pub(super) const COUNTED: &[&str] = &[
     "services",
 ];
 
-fn quotas(api: &Api, namespace: Option<&str>) -> Vec<Arc<Stored>> {
-    api.store.list(&kind::built_in("resourcequotas").resource(), namespace).0
+/// The key of what all claims ask for together.
+const STORAGE: &str = "requests.storage";
+
+/// The quotas of a namespace, or of all.
+pub(super) fn quotas(store: &Store, namespace: Option<&str>) -> Vec<Arc<Stored>> {
+    store.list(&"resourcequotas".into(), namespace).0
 }
 
-/// Checks a new object against the quotas of its namespace. Nothing else that they count may be
-/// created until the guard is dropped, which is after the object has been stored.
-pub(super) async fn admit<'a>(
-    api: &'a Api,
-    kind: &Kind,
+/// One key of a quota, in thousandths: what an object takes, what is in use, what there is.
+struct Line<'a> {
+    key: &'a str,
+    asked: i64,
+    used: i64,
+    limit: i64,
+}
+
+/// How many copies of an object there is room for, at most `wanted`, and why not for more.
+pub(super) fn room(
+    store: &Store,
+    resource: &Resource,
     object: &Node,
-) -> Result<Option<MutexGuard<'a, ()>>, Status> {
-    let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or_default();
-    if namespace.is_empty() || quotas(api, Some(namespace)).is_empty() {
-        return Ok(None);
-    }
-    let guard = api.quotas.lock().await;
-    let name = object.str_at(&["metadata", "name"]).unwrap_or_default();
-    for quota in quotas(api, Some(namespace)) {
-        if !in_scope(&quota.object, kind, object) {
-            continue;
-        }
-        let quota_name = quota.key.name.as_str();
-        let hard = quota.object.at(&["spec", "hard"]).and_then(Node::as_map);
-        let mut exceeded = Vec::new();
-        let mut missing = Vec::new();
-        for entry in hard.into_iter().flatten() {
-            let key = entry.key.as_str();
-            let Some(asked) = charge(&kind.resource(), object, key) else { continue };
-            if let Some((amount, field)) = compute(key) {
-                let without = containers_without(object, amount, field);
-                if !without.is_empty() {
-                    missing.push(format!("{key} for: {}", without.join(",")));
-                }
-            }
-            let limit = Quantity::from_node(&entry.value).map_or(0, Quantity::milli);
-            let used = usage(api, namespace, &quota.object, key);
-            if asked > 0 && used + asked > limit {
-                exceeded.push((key, [asked, used, limit]));
-            }
-        }
-        if !missing.is_empty() {
-            missing.sort();
-            let why = format!("failed quota: {quota_name}: must specify {}", missing.join("; "));
-            return Err(Status::forbidden(kind, name, &why));
-        }
-        if !exceeded.is_empty() {
-            exceeded.sort_unstable();
-            let show = |column: usize| {
-                let all = exceeded.iter();
-                let one = all.map(|(key, amounts)| {
-                    format!("{key}={}", Quantity::from_milli(amounts[column]))
-                });
-                one.collect::<Vec<_>>().join(",")
-            };
-            let why = format!(
-                "exceeded quota: {quota_name}, requested: {}, used: {}, limited: {}",
-                show(0),
-                show(1),
-                show(2)
-            );
-            return Err(Status::forbidden(kind, name, &why));
+    wanted: usize,
+) -> (usize, Option<Refusal>) {
+    let mut room = (wanted, None);
+    for quota in quotas(store, Some(meta::namespace(object))) {
+        if in_scope(&quota.object, resource, object) {
+            let (count, why) = room_of(store, &quota, resource, object, room.0);
+            room = (count, why.or(room.1));
         }
     }
-    Ok(Some(guard))
+    room
 }
 
-/// True when a quota is about an object of a kind.
-fn in_scope(quota: &Node, kind: &Kind, object: &Node) -> bool {
+/// The room that one quota leaves.
+fn room_of(
+    store: &Store,
+    quota: &Stored,
+    resource: &Resource,
+    object: &Node,
+    wanted: usize,
+) -> (usize, Option<Refusal>) {
+    let name = quota.key.name.as_str();
+    let hard = quota.object.at(&["spec", "hard"]).and_then(Node::as_map);
+    let mut lines = Vec::new();
+    let mut missing = Vec::new();
+    for entry in hard.into_iter().flatten() {
+        let key = entry.key.as_str();
+        let Some(asked) = charge(resource, object, key) else { continue };
+        if let Some((amount, field)) = compute(key) {
+            let without = containers_without(object, amount, field);
+            if !without.is_empty() {
+                missing.push(format!("{key} for: {}", without.join(",")));
+            }
+        }
+        let limit = Quantity::from_node(&entry.value).map_or(0, Quantity::milli);
+        let used = usage(store, &quota.key.namespace, &quota.object, key);
+        lines.push(Line { key, asked, used, limit });
+    }
+    if !missing.is_empty() {
+        missing.sort();
+        let why = format!("failed quota: {name}: must specify {}", missing.join("; "));
+        return (0, Some(Refusal(why)));
+    }
+    let fits = lines.iter().filter(|line| line.asked > 0);
+    let fits = fits.map(|line| ((line.limit - line.used) / line.asked).max(0)).min();
+    let count = fits.and_then(|fits| usize::try_from(fits).ok()).unwrap_or(wanted).min(wanted);
+    if count == wanted {
+        return (wanted, None);
+    }
+    // told is what stops the next one, with those before it in use
+    let before = i64::try_from(count).unwrap_or(i64::MAX);
+    for line in &mut lines {
+        line.used += line.asked * before;
+    }
+    lines.retain(|line| line.asked > 0 && line.used + line.asked > line.limit);
+    lines.sort_unstable_by_key(|line| line.key);
+    let show = |column: fn(&Line<'_>) -> i64| {
+        let all = lines.iter();
+        let one = all.map(|line| format!("{}={}", line.key, Quantity::from_milli(column(line))));
+        one.collect::<Vec<_>>().join(",")
+    };
+    let why = format!(
+        "exceeded quota: {name}, requested: {}, used: {}, limited: {}",
+        show(|line| line.asked),
+        show(|line| line.used),
+        show(|line| line.limit)
+    );
+    (count, Some(Refusal(why)))
+}
+
+/// True when a quota is about an object of a resource.
+fn in_scope(quota: &Node, resource: &Resource, object: &Node) -> bool {
     let scopes = quota.items_at(&["spec", "scopes"]);
     scopes.is_empty()
-        || kind.kind == "Pod"
+        || resource.as_str() == "pods"
             && scopes.iter().filter_map(Node::as_str).all(|scope| {
                 let terminating = object.at(&["spec", "activeDeadlineSeconds"]).is_some();
                 match scope {
@@ -155,6 +178,10 @@ fn charge(resource: &Resource, object: &Node, key: &str) -> Option<i64> {
             _ => None,
         };
     }
+    if resource == "persistentvolumeclaims" && key == STORAGE {
+        let asked = object.at(&["spec", "resources", "requests", "storage"]);
+        return Some(asked.and_then(Quantity::from_node).map_or(0, Quantity::milli));
+    }
     if resource != "pods" {
         return (COUNTED.contains(&resource) && key == resource).then_some(1000);
     }
@@ -179,36 +206,35 @@ fn charge(resource: &Resource, object: &Node, key: &str) -> Option<i64> {
 }
 
 /// How much of a key is in use.
-fn usage(api: &Api, namespace: &str, quota: &Node, key: &str) -> i64 {
+fn usage(store: &Store, namespace: &str, quota: &Node, key: &str) -> i64 {
     let name = match key.strip_prefix("count/") {
         Some(counted) => counted,
         None if key.starts_with("services.") => "services",
+        None if key == STORAGE => "persistentvolumeclaims",
         None if compute(key).is_some() => "pods",
         None => key,
     };
     let resource = Resource::new(name);
-    let kinds = api.kinds();
-    let Some(kind) = kinds.by_resource(&resource) else { return 0 };
-    let objects = api.store.list(&resource, Some(namespace)).0;
-    let counted = objects.iter().filter(|stored| in_scope(quota, kind, &stored.object));
+    let objects = store.list(&resource, Some(namespace)).0;
+    let counted = objects.iter().filter(|stored| in_scope(quota, &resource, &stored.object));
     counted.filter_map(|stored| charge(&resource, &stored.object, key)).sum()
 }
 
-/// Keeps the status of quotas true until the server stops.
-pub(super) async fn run(api: Arc<Api>) {
+/// Keeps the status of quotas true until `stop` is cancelled.
+pub(super) async fn run(store: &Store, stop: CancellationToken) {
     let mut seen = 0;
     loop {
         tokio::select! {
-            () = api.stop.cancelled() => return,
-            () = api.store.reached(seen + 1) => {}
+            () = stop.cancelled() => return,
+            () = store.reached(seen + 1) => {}
         }
         tokio::time::sleep(PAUSE).await;
-        seen = api.store.revision();
-        for quota in quotas(&api, None) {
+        seen = store.revision();
+        for quota in quotas(store, None) {
             let hard = quota.object.at(&["spec", "hard"]).cloned().unwrap_or_else(Node::map);
             let mut used = Node::map();
             for entry in hard.as_map().into_iter().flatten() {
-                let amount = usage(&api, &quota.key.namespace, &quota.object, &entry.key);
+                let amount = usage(store, &quota.key.namespace, &quota.object, &entry.key);
                 used.set(&entry.key, Quantity::from_milli(amount).to_string());
             }
             let mut status = Node::map();
@@ -218,8 +244,7 @@ pub(super) async fn run(api: Arc<Api>) {
                 continue;
             }
             // a quota that cannot be written now is looked at again with the next change
-            let _ = api
-                .store
+            let _ = store
                 .modify(&quota.key, |object| {
                     object.set("status", status.clone());
                     true

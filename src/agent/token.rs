@@ -1,5 +1,8 @@
-//! Tokens of ServiceAccounts: JSON Web Tokens (RFC 7519), signed with a key of the agent's own.
+//! Tokens of ServiceAccounts: JSON Web Tokens (RFC 7519), signed with a key of the agent's own. The
+//! API issues them to whoever may ask, the node to pods.
 
+use super::store::metadata;
+use crate::object::meta;
 use crate::yaml::{Node, json};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
@@ -12,15 +15,54 @@ use jiff::Timestamp;
 use std::fmt;
 
 /// Who issues tokens, and for whom they are when nothing else is said.
-pub(crate) const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
 const HEADER: &str = r#"{"alg":"ES256","typ":"JWT"}"#;
 
 /// Clocks may differ by so many seconds.
 const LEEWAY: i64 = 60;
 
+/// What a token says: whose it is, for whom, how long, and the object with which it ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Claims<'a> {
+    /// The ServiceAccount.
+    pub account: &'a Node,
+    /// Those who are to take the token.
+    pub audiences: &'a [Node],
+    /// How long it is valid.
+    pub seconds: i64,
+    /// The kind in lower case of the object with which it ends, and that object.
+    pub bound: Option<(&'a str, &'a Node)>,
+    /// The Node on which the holder runs.
+    pub node: Option<&'a Node>,
+}
+
+impl Claims<'_> {
+    /// The claims of a new token.
+    #[must_use]
+    pub fn to_node(&self, now: Timestamp) -> Node {
+        let (namespace, name) = (meta::namespace(self.account), meta::name(self.account));
+        let mut claims = Node::map();
+        claims.set("aud", self.audiences.to_vec());
+        claims.set("exp", now.as_second() + self.seconds);
+        claims.set("iat", now.as_second());
+        claims.set("nbf", now.as_second());
+        claims.set("iss", ISSUER);
+        claims.set("jti", metadata::new_uid());
+        claims.set("sub", format!("system:serviceaccount:{namespace}:{name}"));
+        claims.set_at(&["kubernetes.io", "namespace"], namespace);
+        let node = self.node.map(|node| ("node", node));
+        let account = Some(("serviceaccount", self.account));
+        for (what, object) in node.into_iter().chain(self.bound).chain(account) {
+            claims.set_at(&["kubernetes.io", what, "name"], meta::name(object));
+            claims.set_at(&["kubernetes.io", what, "uid"], meta::uid(object));
+        }
+        claims
+    }
+}
+
 /// The key that signs.
-pub(crate) struct Tokens(EcdsaKeyPair);
+pub struct Tokens(EcdsaKeyPair);
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,7 +72,8 @@ impl fmt::Debug for Tokens {
 
 impl Tokens {
     /// Makes a new key, as text.
-    pub(crate) fn new_key() -> String {
+    #[must_use]
+    pub fn new_key() -> String {
         let key =
             EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
                 .expect("the system gives random bytes");
@@ -38,13 +81,15 @@ impl Tokens {
     }
 
     /// Takes a key that [`Tokens::new_key`] made; `None` when it is none.
-    pub(crate) fn new(key: &str) -> Option<Tokens> {
+    #[must_use]
+    pub fn new(key: &str) -> Option<Tokens> {
         let bytes = STANDARD.decode(key.trim()).ok()?;
         EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &bytes).ok().map(Tokens)
     }
 
     /// Signs claims.
-    pub(crate) fn issue(&self, claims: &Node) -> String {
+    #[must_use]
+    pub fn issue(&self, claims: &Node) -> String {
         let claims = URL_SAFE_NO_PAD.encode(json::to_string(claims));
         let signed = format!("{}.{claims}", URL_SAFE_NO_PAD.encode(HEADER));
         let signature =
@@ -53,7 +98,8 @@ impl Tokens {
     }
 
     /// The claims of a token that was issued here, is valid now, and is for one of the audiences.
-    pub(crate) fn verify(&self, token: &str, now: Timestamp, audiences: &[&str]) -> Option<Node> {
+    #[must_use]
+    pub fn verify(&self, token: &str, now: Timestamp, audiences: &[&str]) -> Option<Node> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
         // one algorithm, whatever the token says of itself
