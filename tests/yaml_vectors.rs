@@ -94,6 +94,32 @@ fn doubles(node: &mut Node) {
     }
 }
 
+/// What kustomize says of JSON that is no YAML: of halves of surrogate pairs, and of keys with a
+/// separator of lines.
+const NO_YAML: [&str; 2] = [
+    "yaml: found invalid Unicode character escape code",
+    "yaml: line 1: did not find expected ',' or '}'",
+];
+
+/// A JSON text as Go's decoder reads it: half of a surrogate pair is a character that nobody knows,
+/// and no depth is too deep.
+fn decoded(text: &str) -> Node {
+    const PAIRS: &str = r"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)";
+    let text = replaced(PAIRS, text, |half| half.get(1).map(|_| "\\ufffd".to_owned()));
+    let read = json::parse(text.as_bytes());
+    read.unwrap_or_else(|_| yaml::parse_text(&text).expect("JSON is YAML"))
+}
+
+fn replaced(
+    pattern: &str,
+    text: &str,
+    by: impl Fn(&regex::Captures<'_>) -> Option<String>,
+) -> String {
+    let pattern = regex::Regex::new(pattern).expect("a pattern");
+    let new = |found: &regex::Captures<'_>| by(found).unwrap_or_else(|| found[0].to_owned());
+    pattern.replace_all(text, new).into_owned()
+}
+
 #[test]
 fn go_yaml_writes_the_same() {
     let Some(corpus) = corpus() else { return };
@@ -104,25 +130,30 @@ fn go_yaml_writes_the_same() {
         let text = |result: Result<String, yaml::YamlError>| result.unwrap_or_else(|e| e.go_text);
         let direct = yaml::parse_first(input, FileId::NONE, Dialect::GoYamlV2)
             .map(|node| emit::to_string(&node, &Style { integers: false, ..Style::kubernetes() }));
-        let value = json::parse(input.as_bytes());
-        let helm = json::parse(input.as_bytes()).map(|mut node| {
-            doubles(&mut node);
-            node
-        });
-        let through = |value: &serde_json::Result<Node>, write: &dyn Fn(&Node) -> String| {
-            value.as_ref().map_or_else(ToString::to_string, write)
-        };
+        // an integer has no negative zero
+        let value = decoded(&replaced(r"-0([,\]}]|$)", input, |end| Some(format!("0{}", &end[1]))));
+        let mut helm = decoded(input);
+        doubles(&mut helm);
         let found = [
-            through(&helm, &|node| text(emit::marshal(node))),
-            text(direct),
-            through(&value, &|node| emit::to_string(node, &Style::kustomize())),
-            through(&helm, &|node| emit::to_string(node, &Style::pretty())),
-            built(input).unwrap_or_else(|error| match row["build_err"].as_str() {
-                Some(_) if error.starts_with("yaml: ") => format!("MalformedYAMLError: {error}"),
-                _ => error,
-            }),
+            Some(text(emit::marshal(&helm))),
+            Some(text(direct)),
+            Some(emit::to_string(&value, &Style::kustomize())),
+            Some(emit::to_string(&helm, &Style::pretty())),
+            match built(input) {
+                Err(error) if row["build_err"].is_string() => {
+                    Some(format!("MalformedYAMLError: {error}"))
+                }
+                // rows are silent where YAML refuses what JSON allows, and where nothing is built
+                Err(error) if row["build"].is_null() && row["sigs"].is_string() => {
+                    assert!(NO_YAML.contains(&error.as_str()), "{input}: {error}");
+                    None
+                }
+                Ok(text) => Some(text).filter(|text| !text.is_empty()),
+                Err(text) => Some(text),
+            },
         ];
         for ((tally, name), found) in tallies.iter_mut().zip(names).zip(found) {
+            let Some(found) = found else { continue };
             let other = match name {
                 "direct" | "build" => "sigs",
                 "pretty" => "kyaml",
@@ -135,8 +166,8 @@ fn go_yaml_writes_the_same() {
             tally.row(input.as_bytes(), &found, expected.expect("one of them is there"));
         }
     }
-    for (tally, least) in tallies.into_iter().zip([1736, 1739, 1734, 1736, 1732]) {
-        tally.finish(least);
+    for (tally, count) in tallies.into_iter().zip([1739, 1739, 1739, 1739, 1732]) {
+        tally.finish(count);
     }
 }
 
@@ -215,6 +246,6 @@ fn kustomize_builds_the_same() {
             values.row(&input, &found, expected);
         }
     }
-    values.finish(1376);
+    values.finish(1380);
     errors.finish(538);
 }

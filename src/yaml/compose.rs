@@ -52,6 +52,8 @@ struct Frame<'a> {
     height: usize,
     /// It is written in brackets, or stands in such.
     flow: bool,
+    /// It is written out as the value of a `<<`, where kustomize takes the first of equal keys.
+    merged: bool,
     kind: FrameKind,
 }
 
@@ -251,6 +253,11 @@ impl<'a> Composer<'a> {
             let open = Anchored { node: None, made: self.made - 1, height: 0 };
             self.anchors.insert(anchor, open);
         }
+        // one with a name may be read again, one inside of another is no longer as it was written
+        let merged = self.dialect == Dialect::GoYamlV3
+            && self.is_merged()
+            && anchor.is_none()
+            && !self.stack.last().is_some_and(|it| it.merged && is_map(it));
         self.stack.push(Frame {
             anchor,
             start,
@@ -258,9 +265,26 @@ impl<'a> Composer<'a> {
             made: self.made - 1,
             height: 0,
             flow: flow || self.stack.last().is_some_and(|outer| outer.flow),
+            merged,
             kind,
         });
         Ok(())
+    }
+
+    /// Whether what comes next is the value of a `<<`, or an item of such a list.
+    fn is_merged(&self) -> bool {
+        self.stack.last().is_some_and(|frame| match &frame.kind {
+            FrameKind::List(_) => frame.merged,
+            FrameKind::Map { key, .. } => matches!(key, Some(Key::Merge(_))),
+        })
+    }
+
+    /// Whether an alias would merge the innermost map into itself, which changes nothing.
+    fn merges_itself(&self, name: &str) -> bool {
+        let map = self.stack.iter().rev().find(|frame| is_map(frame));
+        self.dialect == Dialect::GoYamlV3
+            && self.is_merged()
+            && map.is_some_and(|map| map.anchor == Some(name))
     }
 
     fn close(&mut self, end: Mark) -> Done<'a> {
@@ -364,7 +388,7 @@ impl<'a> Composer<'a> {
         };
         done.node.value = match tag {
             Some(tag) => self.tagged(tag, &text, span),
-            None if style == Style::Plain && self.takes_raw_key(&text, span) => {
+            None if style == Style::Plain && self.takes_raw_key(&text, span, anchor.is_some()) => {
                 Value::from(text.as_ref())
             }
             // kustomize writes it in quotes before it reads it again, because of the colon
@@ -410,13 +434,15 @@ impl<'a> Composer<'a> {
 
     /// Whether a text is the key of a map and stays what it is, for all that it means a number or
     /// a boolean. To kustomize it is so at the root; further in, such a map cannot become JSON.
-    fn takes_raw_key(&mut self, text: &str, span: Span) -> bool {
+    fn takes_raw_key(&mut self, text: &str, span: Span, anchored: bool) -> bool {
         let is_key = |frame: &Frame<'_>| matches!(frame.kind, FrameKind::Map { key: None, .. });
         if self.dialect != Dialect::GoYamlV3 || !self.stack.last().is_some_and(is_key) {
             return false;
         }
         match resolve::implicit_tag(text) {
             "!!str" | "!!merge" => false,
+            // for which nothing is written, it is written in quotes
+            "!!null" if text.is_empty() => self.stack.len() > 1 || anchored,
             "!!null" if self.stack.len() == 1 => false,
             _ => {
                 if self.stack.len() > 1 {
@@ -451,6 +477,10 @@ impl<'a> Composer<'a> {
             return Err(fault::unknown_anchor(name, span, self.anchors.keys().copied()));
         };
         let Some(node) = &anchored.node else {
+            if self.merges_itself(name) {
+                done.node.value = Value::Map(Map::new());
+                return Ok(done);
+            }
             self.faults.push(fault::holds_itself(name, span));
             return Ok(done);
         };
@@ -495,10 +525,16 @@ impl<'a> Composer<'a> {
                     Key::Text(key, key_span) => {
                         check_number(&done.node, &mut self.faults);
                         let entry = Entry { key, key_span, value: done.node };
+                        if frame.merged && map.contains_key(&entry.key) {
+                            return Ok(());
+                        }
                         insert(map, entry, self.dialect, &mut self.faults);
                     }
                     Key::Merge(span) if done.alias && done.node.as_list().is_some() => {
                         self.faults.push(fault::no_merge_map(span.to(done.node.span)));
+                    }
+                    Key::Merge(span) if !merges.is_empty() && self.dialect == Dialect::GoYamlV3 => {
+                        self.faults.push(fault::second_merge(span));
                     }
                     Key::Merge(span) => {
                         merge(map, merges, done.node, span, self.dialect, &mut self.faults);
@@ -526,6 +562,10 @@ impl<'a> Composer<'a> {
     fn span(&self, start: u32, end: u32) -> Span {
         Span { file: self.file, start, end }
     }
+}
+
+fn is_map(frame: &Frame<'_>) -> bool {
+    matches!(frame.kind, FrameKind::Map { .. })
 }
 
 /// go-yaml's rule: of few nodes almost all may come from aliases, of many only a tenth.

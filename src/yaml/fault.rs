@@ -116,6 +116,13 @@ pub(super) fn no_merge_map(span: Span) -> Problem {
     Problem::value(Stage::Decode, text, advice)
 }
 
+pub(super) fn second_merge(span: Span) -> Problem {
+    let advice = Diagnostic::error("wharf::yaml::merge", "a map has one `<<` at most")
+        .at(span, "the second one")
+        .help("give the first one a list of maps");
+    Problem::value(Stage::Decode, "duplicate merge key", advice)
+}
+
 pub(super) fn depth(mark: Mark, file: FileId) -> Diagnostic {
     let span = Span { file, start: mark.at, end: mark.at + 1 };
     Diagnostic::error("wharf::yaml::depth", format!("nested more than {MAX_DEPTH} levels deep"))

@@ -67,6 +67,19 @@ pub fn general<F: Into<f64> + LowerExp + Display + Copy>(value: F) -> String {
     format!("{digits}e{sign}{:02}", exponent.abs())
 }
 
+/// What Go's JSON decoder calls a value.
+#[must_use]
+pub fn go_kind(node: &Node) -> &'static str {
+    match node.value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::List(_) => "array",
+        Value::Map(_) => "object",
+    }
+}
+
 /// Writes JSON as Go's `json.Marshal` does: keys sorted, no spaces, `<`, `>` and `&` escaped.
 #[must_use]
 pub fn go_string(node: &Node) -> String {

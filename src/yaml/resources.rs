@@ -13,7 +13,8 @@ use crate::base::diag::Diagnostic;
 use crate::base::source::{FileId, Span};
 use std::ops::Range;
 
-/// Reads the documents of a file that are not empty, in kustomize's way.
+/// Reads the documents of a file that are not empty, in kustomize's way. A `List` that is alone
+/// stands for its items.
 ///
 /// # Errors
 /// Every document that is no YAML. The texts of Go count lines from the start of the document, as
@@ -28,7 +29,16 @@ pub fn resources(text: &str, file: FileId) -> Result<Vec<Node>, Vec<YamlError>> 
             Err(errors) => faults.extend(errors),
         }
     }
-    if faults.is_empty() { Ok(nodes) } else { Err(faults) }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    if let [node] = nodes.as_slice()
+        && matches!(node.str_at(&["kind"]), Some("List" | "ResourceList"))
+        && let Some(items) = node.get("items")
+    {
+        nodes = items.as_list().unwrap_or_default().to_vec();
+    }
+    Ok(nodes)
 }
 
 fn first(text: &str, piece: Range<usize>, file: FileId) -> Result<Option<Node>, Vec<YamlError>> {
