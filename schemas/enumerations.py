@@ -7,7 +7,7 @@ The published schemas leave them out, since a server makes them of the comments 
 import json
 import re
 
-from messages import modules
+from tables import modules
 
 MODULE = "k8s.io/api@v0.36.0"
 TYPE = re.compile(r"((?:^//[^\n]*\n)+)^type (\w+) string", re.M)

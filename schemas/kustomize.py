@@ -8,24 +8,17 @@ kustomize holds the OpenAPI document of one Kubernetes version as protobuf, in t
 `go` fetches the module and checks it against its checksum database.
 """
 
-import argparse
-import json
-import pathlib
-import subprocess
 import sys
-import tempfile
-import zlib
+
+sys.dont_write_bytecode = True
+from tables import main, modules  # noqa: E402
 
 MODULE = "sigs.k8s.io/kustomize/kyaml@v0.21.1"
 DOCUMENT = "openapi/kubernetesapi/v1_21_2/swagger.pb"
-FILE = pathlib.Path(__file__).resolve().parent / "kustomize.bin"
 
 
 def document():
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["go", "mod", "download", "-json", MODULE]
-        text = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder).stdout
-    return (pathlib.Path(json.loads(text)["Dir"]) / DOCUMENT).read_bytes()
+    return (modules([MODULE])[MODULE] / DOCUMENT).read_bytes()
 
 
 def number(data, at):
@@ -152,18 +145,5 @@ def table():
     return "\n".join(lines) + "\n"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    options = parser.parse_args()
-    text = table().encode()
-    if options.check:
-        if zlib.decompress(FILE.read_bytes()) != text:
-            sys.exit("kustomize.bin is not what schemas/kustomize.py writes")
-        return
-    FILE.write_bytes(zlib.compress(text, 9))
-    print(f"kustomize.bin: {FILE.stat().st_size} bytes")
-
-
 if __name__ == "__main__":
-    main()
+    main("kustomize", __doc__, table)

@@ -9,14 +9,11 @@ JSON, and whether a zero value is left out, from the tags of the Go types beside
 modules and checks them against its checksum database.
 """
 
-import argparse
-import json
-import pathlib
 import re
-import subprocess
 import sys
-import tempfile
-import zlib
+
+sys.dont_write_bytecode = True
+from tables import main, modules  # noqa: E402
 
 MODULES = ["k8s.io/api@v0.36.0", "k8s.io/apimachinery@v0.36.0"]
 PACKAGES = [
@@ -45,20 +42,6 @@ MESSAGE = re.compile(r"^message (\w+) \{(.*?)^\}", re.M | re.S)
 STRUCT = re.compile(r"^type (\w+) struct \{(.*?)^\}", re.M | re.S)
 LISTS = re.compile(r"^type (\w+) \[\]", re.M)
 TAGGED = re.compile(r"^\s+(?:\w+\s+)?([\w.*\[\]]+)\s+`([^`]*)`", re.M)
-FILE = pathlib.Path(__file__).resolve().parent / "messages.bin"
-
-
-def modules(wanted):
-    """The folders of Go modules, by their names with versions."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["go", "mod", "download", "-json", *wanted]
-        text = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder).stdout
-    decoder, at, found = json.JSONDecoder(), 0, {}
-    while at < len(text.rstrip()):
-        module, at = decoder.raw_decode(text, at)
-        found[f"{module['Path']}@{module['Version']}"] = pathlib.Path(module["Dir"])
-        at += len(text[at:]) - len(text[at:].lstrip())
-    return found
 
 
 def tags(folder):
@@ -111,18 +94,5 @@ def table():
     return "\n".join(lines) + "\n"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    options = parser.parse_args()
-    text = table().encode()
-    if options.check:
-        if zlib.decompress(FILE.read_bytes()) != text:
-            sys.exit("messages.bin is not what schemas/messages.py writes")
-        return
-    FILE.write_bytes(zlib.compress(text, 9))
-    print(f"messages.bin: {FILE.stat().st_size} bytes")
-
-
 if __name__ == "__main__":
-    main()
+    main("messages", __doc__, table)
