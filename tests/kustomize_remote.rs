@@ -7,6 +7,8 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
+use wharf::source::git::{Request, fetch};
 
 const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n";
 
@@ -105,4 +107,50 @@ fn files_of_web_servers_are_resources() {
     fs::write(home.join("kustomization.yaml"), text).expect("a file");
     let built = build(home, ".", &["--allow-remote"]).expect("a file");
     assert_eq!(built, SERVICE.replace("web", "a-web"));
+}
+
+#[test]
+fn a_commit_is_fetched_once_and_a_branch_each_time() {
+    if !has("git") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (origin, cache) = (folder.path().join("origin"), folder.path().join("cache"));
+    fs::create_dir(&origin).expect("a folder");
+    git(&origin, &["init"]);
+    fs::write(origin.join("a.yaml"), "first").expect("a file");
+    git(&origin, &["add", "."]);
+    git(&origin, &["commit", "-m", "first"]);
+    git(&origin, &["tag", "v1"]);
+    let address = format!("file://{}", origin.display());
+    let request = |reference| Request {
+        address: &address,
+        reference,
+        commit: None,
+        timeout: Duration::from_secs(20),
+        submodules: true,
+    };
+    let first = fetch(&request("v1"), &cache).expect("the tag");
+    assert_eq!(fs::read_to_string(first.folder.join("a.yaml")).ok().as_deref(), Some("first"));
+    fs::write(origin.join("a.yaml"), "second").expect("a file");
+    git(&origin, &["commit", "-am", "second"]);
+    let second = fetch(&request(""), &cache).expect("the default branch");
+    let text = fs::read_to_string(second.folder.join("a.yaml"));
+    assert_eq!(text.ok().as_deref(), Some("second"));
+    fs::remove_dir_all(&origin).expect("the origin");
+    let pinned = Request { commit: Some(&first.commit), ..request("v1") };
+    assert_eq!(fetch(&pinned, &cache).expect("from the cache"), first);
+    let gone = fetch(&request("v1"), &cache).expect_err("no origin").to_string();
+    assert!(gone.starts_with("failed to run 'git fetch"), "{gone}");
+    let code = |request: &Request<'_>, cache: &Path| {
+        let error = fetch(request, cache).expect_err("a fault");
+        miette::Diagnostic::code(&error).map(|code| code.to_string()).unwrap_or_default()
+    };
+    assert_eq!(code(&request("v1"), &cache), "wharf::source::git");
+    let flag = request("--upload-pack=touch x");
+    assert_eq!(code(&flag, &cache), "wharf::source::git_reference");
+    let short = Request { timeout: Duration::ZERO, ..request("v1") };
+    assert_eq!(code(&short, &cache), "wharf::source::git_timeout");
+    let file = first.folder.join("a.yaml");
+    assert_eq!(code(&request("v1"), &file), "wharf::source::git_cache");
 }

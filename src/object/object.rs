@@ -16,7 +16,7 @@ pub struct Origin {
 }
 
 /// An object: its fields, each knowing its span, and its origin. It has `apiVersion` and `kind`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Object {
     /// All fields.
     pub root: Node,
@@ -28,7 +28,8 @@ impl Object {
     /// Group, version and kind; empty where the node lacks them.
     #[must_use]
     pub fn gvk(&self) -> Gvk {
-        meta::gvk(&self.root).unwrap_or_default()
+        let text = |key| self.root.str_at(&[key]).unwrap_or_default();
+        Gvk::new(text("apiVersion"), text("kind"))
     }
 
     /// The kind, or empty.

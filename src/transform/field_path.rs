@@ -13,9 +13,9 @@
 //! is found as a regular expression, and may make what is absent.
 
 use super::field_spec::FieldError;
-use crate::base::source::FileId;
+use crate::base::source::Sources;
 use crate::template::gotmpl::regexp;
-use crate::yaml::{Dialect, Form, Node, Value, json};
+use crate::yaml::{Dialect, Node, Value, json};
 
 /// Steps deeper than this are no path that people write.
 const MAX_STEPS: usize = 256;
@@ -270,14 +270,22 @@ impl Search {
     /// Goes on in the structure that a text holds. Kustomize writes into a copy of it here, and so
     /// nowhere.
     fn inside(&mut self, node: &Node, rest: &[String]) -> Result<(), FieldError> {
-        let text = if node.form == Form::Nothing { String::new() } else { text(node) };
-        if text.is_empty() {
-            return Err(FieldError("wrong node kind: expected MappingNode but got ".to_owned()));
-        }
-        let parsed = crate::yaml::parse_first(&text, FileId::NONE, Dialect::GoYamlV3);
+        let text = if node.form.is_nothing() { String::new() } else { text(node) };
+        // a document that is there has a place
+        let file = Sources::new().add("", text.as_str());
+        let parsed = crate::yaml::parse_first(&text, file, Dialect::GoYamlV3);
         let mut copy = parsed.map_err(|error| FieldError(error.to_string()))?;
+        let next = rest.first().map_or(Ok(Step::Every), |step| Step::of(step))?;
+        if copy.is_null() && copy.span.is_none() {
+            let wanted = match next {
+                Step::Key(_) | Step::Last => "MappingNode",
+                Step::Index(_) | Step::Every | Step::Match { .. } => "SequenceNode",
+            };
+            return Err(FieldError(format!("wrong node kind: expected {wanted} but got ")));
+        }
         if copy.is_null() {
-            self.found.is_inside_text |= self.missing != Missing::Stays;
+            let makes = self.missing != Missing::Stays && !matches!(next, Step::Every);
+            self.found.is_inside_text |= makes;
             return Ok(());
         }
         let found = find(&mut copy, rest, self.missing)?;

@@ -2,8 +2,7 @@
 //!
 //! | module | field of an overlay or kustomization |
 //! |---|---|
-//! | [`patches`] | `patches` of an overlay |
-//! | [`kustomize_patches`] | `patches`, `patchesStrategicMerge`, `patchesJson6902` of a kustomization |
+//! | [`patches`] | `patches`, `patchesStrategicMerge`, `patchesJson6902` |
 //! | [`namespace`] | `namespace` |
 //! | [`affix`] | `namePrefix`, `nameSuffix` |
 //! | [`labels`] | `labels`, `commonLabels`, `commonAnnotations` |
@@ -25,7 +24,6 @@ pub mod field_path;
 pub mod field_spec;
 pub mod hash;
 pub mod images;
-pub mod kustomize_patches;
 pub mod labels;
 pub mod name_refs;
 pub mod namespace;

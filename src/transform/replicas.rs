@@ -56,7 +56,7 @@ impl Transformer for Replicas {
                 let gvk = object.gvk();
                 self.specs.iter().any(|spec| spec.fits(&gvk))
             };
-            let known = set.iter().filter(fits).map(Resource::name);
+            let known = set.iter().filter(fits).map(|it| it.name());
             let message = self.lost(wanted, context.rules);
             context.sink.push(
                 Diagnostic::error("wharf::transform::replicas_match_nothing", message)

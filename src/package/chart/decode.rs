@@ -3,7 +3,7 @@
 //! Keys match in any case, a number or a bool where a text belongs becomes that text, null leaves a
 //! field as it is, and keys that no field has are passed over. The texts of errors are Go's.
 
-use crate::yaml::{Node, Number, Value};
+use crate::yaml::{Node, Number, Value, json};
 use std::collections::BTreeMap;
 
 /// A field that holds something else than its type.
@@ -40,7 +40,7 @@ impl<'a> Fields<'a> {
             _ => Err(Mismatch {
                 text: format!(
                     "json: cannot unmarshal {} into Go value of type {go_type}",
-                    kind(node)
+                    json::go_kind(node)
                 ),
                 span: node.span,
             }),
@@ -61,7 +61,7 @@ impl<'a> Fields<'a> {
         Mismatch {
             text: format!(
                 "json: cannot unmarshal {} into Go struct field {}.{}{key} of type {wanted}",
-                kind(node),
+                json::go_kind(node),
                 self.of,
                 self.path,
             ),
@@ -151,18 +151,6 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What JSON calls the value.
-fn kind(node: &Node) -> &'static str {
-    match node.value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::List(_) => "array",
-        Value::Map(_) => "object",
-    }
-}
-
 /// The text of a scalar where a text is wanted.
 fn scalar_text(node: &Node) -> Option<String> {
     match &node.value {
@@ -170,7 +158,7 @@ fn scalar_text(node: &Node) -> Option<String> {
         Value::Bool(bool) => Some(bool.to_string()),
         Value::Number(Number::Int(int)) => Some(int.to_string()),
         Value::Number(Number::UInt(int)) => Some(int.to_string()),
-        Value::Number(Number::Float(float)) => Some(crate::yaml::json::general(*float)),
+        Value::Number(Number::Float(float)) => Some(json::general(*float)),
         Value::Null | Value::List(_) | Value::Map(_) => None,
     }
 }

@@ -5,7 +5,7 @@
 use super::shape::{Shape, Struct};
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::suggest;
-use crate::yaml::{Entry, Map, Node, Number, Value};
+use crate::yaml::{Entry, Map, Node, Number, Value, json};
 
 /// Whose file is read, and so how its faults are told.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ impl Checker {
             if !node.is_null() {
                 let message = format!(
                     "invalid Kustomization: json: cannot unmarshal {} into Go value of type types.{}",
-                    word(node),
+                    json::go_kind(node),
                     shape.name
                 );
                 self.faults.push(Diagnostic::error(INVALID, message).at(node.span, ""));
@@ -51,14 +51,14 @@ impl Checker {
     }
 
     fn fields(&mut self, map: &Map, shape: &'static Struct, place: &Place) -> Map {
+        let fields = shape.fields();
         let mut sorted: Vec<&Entry> = map.iter().collect();
         sorted.sort_by(|a, b| a.key.cmp(&b.key));
         let mut read = Map::with_capacity(map.len());
         for entry in sorted {
-            let exact = shape.fields.iter().find(|(key, ..)| *key == entry.key);
-            let field = exact.or_else(|| {
-                shape.fields.iter().find(|(key, ..)| key.eq_ignore_ascii_case(&entry.key))
-            });
+            let exact = fields.iter().find(|(key, ..)| *key == entry.key);
+            let field = exact
+                .or_else(|| fields.iter().find(|(key, ..)| key.eq_ignore_ascii_case(&entry.key)));
             let Some((key, inside, of)) = field else {
                 self.unknown(entry, shape);
                 continue;
@@ -86,7 +86,7 @@ impl Checker {
                 return match number {
                     Number::Int(_) => Some(node.clone()),
                     _ => {
-                        let found = format!("number {}", crate::yaml::json::to_string(node));
+                        let found = format!("number {}", json::to_string(node));
                         self.wrong(node, &found, shape, place);
                         None
                     }
@@ -97,7 +97,7 @@ impl Checker {
             _ => false,
         };
         if !fits {
-            self.wrong(node, word(node), shape, place);
+            self.wrong(node, json::go_kind(node), shape, place);
             return None;
         }
         let value = match (shape, &node.value) {
@@ -135,7 +135,8 @@ impl Checker {
     }
 
     fn unknown(&mut self, entry: &Entry, shape: &'static Struct) {
-        let keys = shape.fields.iter().map(|(key, ..)| *key);
+        let fields = shape.fields();
+        let keys = fields.iter().map(|(key, ..)| *key);
         let key = &entry.key;
         let is_root = shape.name == "Kustomization";
         let (code, message, more): (_, _, &[&str]) = match self.voice {
@@ -151,7 +152,7 @@ impl Checker {
         let mut fault = Diagnostic::error(code, message)
             .at(entry.key_span, "written here")
             .maybe_help(suggest::did_you_mean(key, known));
-        if shape.fields.len() < 12 {
+        if fields.len() < 12 {
             fault = fault.note(format!("known are {}", keys.collect::<Vec<_>>().join(", ")));
         }
         self.faults.push(fault);
@@ -189,17 +190,5 @@ impl Checker {
             fault = fault.help("put it in quotes");
         }
         self.faults.push(fault);
-    }
-}
-
-/// What Go calls a value of JSON.
-fn word(node: &Node) -> &'static str {
-    match node.value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::List(_) => "array",
-        Value::Map(_) => "object",
     }
 }

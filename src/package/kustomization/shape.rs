@@ -15,15 +15,41 @@ pub(super) enum Shape {
     /// A map with values of one type.
     Map(&'static Shape),
     Struct(&'static Struct),
+    /// The fields of another struct, which stand among those of this one. The key is Go's way there.
+    Inside(&'static [Field]),
 }
+
+/// A key and the type of its value.
+type Field = (&'static str, Shape);
 
 /// A map with known keys.
 #[derive(Debug)]
 pub(super) struct Struct {
     /// What Go calls it.
     pub(super) name: &'static str,
-    /// Its fields: the key, the structs inside it that Go finds the field in, and the type.
-    pub(super) fields: &'static [(&'static str, &'static str, Shape)],
+    fields: &'static [Field],
+}
+
+impl Struct {
+    /// All fields, in the order in which they are declared: the key, the structs inside this one
+    /// that Go finds the field in, and the type.
+    pub(super) fn fields(&self) -> Vec<(&'static str, &'static str, &'static Shape)> {
+        fn add(
+            all: &mut Vec<(&'static str, &'static str, &'static Shape)>,
+            fields: &'static [Field],
+            within: &'static str,
+        ) {
+            for (key, shape) in fields {
+                match shape {
+                    Shape::Inside(more) => add(all, more, key),
+                    shape => all.push((key, within, shape)),
+                }
+            }
+        }
+        let mut all = Vec::new();
+        add(&mut all, self.fields, "");
+        all
+    }
 }
 
 impl Shape {
@@ -37,250 +63,203 @@ impl Shape {
             Shape::List(item) => format!("[]{}", item.go()),
             Shape::Map(value) => format!("map[string]{}", value.go()),
             Shape::Struct(shape) => format!("types.{}", shape.name),
+            Shape::Inside(_) => unreachable!("it has no value of its own"),
         }
     }
 }
 
-use Shape::{Any, Bool, Int, List, Map, Named, Text};
+use Shape::{Any, Bool, Inside, Int, List, Map, Named, Text};
 
 const TEXTS: Shape = List(&Text);
 const PAIRS: Shape = Map(&Text);
 const VALUES: Shape = Map(&Any);
 
+const GVK: &[Field] = &[("group", Text), ("version", Text), ("kind", Text)];
+
+const RES_ID: &[Field] = &[("ResId.Gvk.", Inside(GVK)), ("name", Text), ("namespace", Text)];
+
 const META: Struct = Struct {
     name: "ObjectMeta",
-    fields: &[
-        ("name", "", Text),
-        ("namespace", "", Text),
-        ("labels", "", PAIRS),
-        ("annotations", "", PAIRS),
-    ],
+    fields: &[("name", Text), ("namespace", Text), ("labels", PAIRS), ("annotations", PAIRS)],
 };
 
 const FIELD_SPEC: Struct = Struct {
     name: "FieldSpec",
-    fields: &[
-        ("group", "Gvk.", Text),
-        ("version", "Gvk.", Text),
-        ("kind", "Gvk.", Text),
-        ("path", "", Text),
-        ("create", "", Bool),
-    ],
+    fields: &[("Gvk.", Inside(GVK)), ("path", Text), ("create", Bool)],
 };
 
 const LABEL: Struct = Struct {
     name: "Label",
     fields: &[
-        ("pairs", "", PAIRS),
-        ("includeSelectors", "", Bool),
-        ("includeTemplates", "", Bool),
-        ("includeVolumeClaimTemplates", "", Bool),
-        ("fields", "", List(&Shape::Struct(&FIELD_SPEC))),
+        ("pairs", PAIRS),
+        ("includeSelectors", Bool),
+        ("includeTemplates", Bool),
+        ("includeVolumeClaimTemplates", Bool),
+        ("fields", List(&Shape::Struct(&FIELD_SPEC))),
     ],
 };
 
 const SELECTOR: Struct = Struct {
     name: "Selector",
-    fields: &[
-        ("group", "ResId.Gvk.", Text),
-        ("version", "ResId.Gvk.", Text),
-        ("kind", "ResId.Gvk.", Text),
-        ("name", "ResId.", Text),
-        ("namespace", "ResId.", Text),
-        ("annotationSelector", "", Text),
-        ("labelSelector", "", Text),
-    ],
+    fields: &[("ResId.", Inside(RES_ID)), ("annotationSelector", Text), ("labelSelector", Text)],
 };
 
-const PATCH_OPTIONS: Struct = Struct {
-    name: "PatchArgs",
-    fields: &[("allowNameChange", "", Bool), ("allowKindChange", "", Bool)],
-};
+const PATCH_OPTIONS: Struct =
+    Struct { name: "PatchArgs", fields: &[("allowNameChange", Bool), ("allowKindChange", Bool)] };
 
 const PATCH: Struct = Struct {
     name: "Patch",
     fields: &[
-        ("path", "", Text),
-        ("patch", "", Text),
-        ("target", "", Shape::Struct(&SELECTOR)),
-        ("options", "", Shape::Struct(&PATCH_OPTIONS)),
+        ("path", Text),
+        ("patch", Text),
+        ("target", Shape::Struct(&SELECTOR)),
+        ("options", Shape::Struct(&PATCH_OPTIONS)),
     ],
 };
 
 const IMAGE: Struct = Struct {
     name: "Image",
     fields: &[
-        ("name", "", Text),
-        ("newName", "", Text),
-        ("tagSuffix", "", Text),
-        ("newTag", "", Text),
-        ("digest", "", Text),
+        ("name", Text),
+        ("newName", Text),
+        ("tagSuffix", Text),
+        ("newTag", Text),
+        ("digest", Text),
     ],
 };
 
 const FIELD_OPTIONS: Struct = Struct {
     name: "FieldOptions",
-    fields: &[
-        ("delimiter", "", Text),
-        ("index", "", Int("int")),
-        ("encoding", "", Text),
-        ("create", "", Bool),
-    ],
+    fields: &[("delimiter", Text), ("index", Int("int")), ("encoding", Text), ("create", Bool)],
 };
 
 const SOURCE: Struct = Struct {
     name: "SourceSelector",
     fields: &[
-        ("group", "ResId.Gvk.", Text),
-        ("version", "ResId.Gvk.", Text),
-        ("kind", "ResId.Gvk.", Text),
-        ("name", "ResId.", Text),
-        ("namespace", "ResId.", Text),
-        ("fieldPath", "", Text),
-        ("options", "", Shape::Struct(&FIELD_OPTIONS)),
+        ("ResId.", Inside(RES_ID)),
+        ("fieldPath", Text),
+        ("options", Shape::Struct(&FIELD_OPTIONS)),
     ],
 };
 
 const TARGET: Struct = Struct {
     name: "TargetSelector",
     fields: &[
-        ("select", "", Shape::Struct(&SELECTOR)),
-        ("reject", "", List(&Shape::Struct(&SELECTOR))),
-        ("fieldPaths", "", TEXTS),
-        ("options", "", Shape::Struct(&FIELD_OPTIONS)),
+        ("select", Shape::Struct(&SELECTOR)),
+        ("reject", List(&Shape::Struct(&SELECTOR))),
+        ("fieldPaths", TEXTS),
+        ("options", Shape::Struct(&FIELD_OPTIONS)),
     ],
 };
+
+const REPLACEMENT_FIELDS: &[Field] = &[
+    ("source", Shape::Struct(&SOURCE)),
+    ("targets", List(&Shape::Struct(&TARGET))),
+    ("sourceValue", Text),
+];
 
 const REPLACEMENT: Struct = Struct {
     name: "ReplacementField",
-    fields: &[
-        ("source", "Replacement.", Shape::Struct(&SOURCE)),
-        ("targets", "Replacement.", List(&Shape::Struct(&TARGET))),
-        ("sourceValue", "Replacement.", Text),
-        ("path", "", Text),
-    ],
+    fields: &[("Replacement.", Inside(REPLACEMENT_FIELDS)), ("path", Text)],
 };
 
 const REPLICA: Struct =
-    Struct { name: "Replica", fields: &[("name", "", Text), ("count", "", Int("int64"))] };
+    Struct { name: "Replica", fields: &[("name", Text), ("count", Int("int64"))] };
 
-const VAR_OBJECT: Struct = Struct {
-    name: "Target",
-    fields: &[
-        ("apiVersion", "", Text),
-        ("group", "Gvk.", Text),
-        ("version", "Gvk.", Text),
-        ("kind", "Gvk.", Text),
-        ("name", "", Text),
-        ("namespace", "", Text),
-    ],
-};
+const VAR_OBJECT: Struct =
+    Struct { name: "Target", fields: &[("apiVersion", Text), ("ResId.", Inside(RES_ID))] };
 
-const VAR_FIELD: Struct = Struct { name: "FieldSelector", fields: &[("fieldPath", "", Text)] };
+const VAR_FIELD: Struct = Struct { name: "FieldSelector", fields: &[("fieldPath", Text)] };
 
 const VAR: Struct = Struct {
     name: "Var",
     fields: &[
-        ("name", "", Text),
-        ("objref", "", Shape::Struct(&VAR_OBJECT)),
-        ("fieldref", "", Shape::Struct(&VAR_FIELD)),
+        ("name", Text),
+        ("objref", Shape::Struct(&VAR_OBJECT)),
+        ("fieldref", Shape::Struct(&VAR_FIELD)),
     ],
 };
 
-const LEGACY_ORDER: Struct = Struct {
-    name: "LegacySortOptions",
-    fields: &[("orderFirst", "", TEXTS), ("orderLast", "", TEXTS)],
-};
+const LEGACY_ORDER: Struct =
+    Struct { name: "LegacySortOptions", fields: &[("orderFirst", TEXTS), ("orderLast", TEXTS)] };
 
 const SORT: Struct = Struct {
     name: "SortOptions",
     fields: &[
-        ("order", "", Named("types.SortOrder")),
-        ("legacySortOptions", "", Shape::Struct(&LEGACY_ORDER)),
+        ("order", Named("types.SortOrder")),
+        ("legacySortOptions", Shape::Struct(&LEGACY_ORDER)),
     ],
 };
 
 const GENERATOR_OPTIONS: Struct = Struct {
     name: "GeneratorOptions",
     fields: &[
-        ("labels", "", PAIRS),
-        ("annotations", "", PAIRS),
-        ("disableNameSuffixHash", "", Bool),
-        ("immutable", "", Bool),
+        ("labels", PAIRS),
+        ("annotations", PAIRS),
+        ("disableNameSuffixHash", Bool),
+        ("immutable", Bool),
     ],
 };
 
-const CONFIG_MAP: Struct = Struct {
-    name: "ConfigMapArgs",
-    fields: &[
-        ("namespace", "GeneratorArgs.", Text),
-        ("name", "GeneratorArgs.", Text),
-        ("behavior", "GeneratorArgs.", Text),
-        ("literals", "GeneratorArgs.KvPairSources.", TEXTS),
-        ("files", "GeneratorArgs.KvPairSources.", TEXTS),
-        ("envs", "GeneratorArgs.KvPairSources.", TEXTS),
-        ("env", "GeneratorArgs.KvPairSources.", Text),
-        ("options", "GeneratorArgs.", Shape::Struct(&GENERATOR_OPTIONS)),
-    ],
-};
+const PAIR_SOURCES: &[Field] =
+    &[("literals", TEXTS), ("files", TEXTS), ("envs", TEXTS), ("env", Text)];
 
-const SECRET: Struct = Struct {
-    name: "SecretArgs",
-    fields: &[
-        ("namespace", "GeneratorArgs.", Text),
-        ("name", "GeneratorArgs.", Text),
-        ("behavior", "GeneratorArgs.", Text),
-        ("literals", "GeneratorArgs.KvPairSources.", TEXTS),
-        ("files", "GeneratorArgs.KvPairSources.", TEXTS),
-        ("envs", "GeneratorArgs.KvPairSources.", TEXTS),
-        ("env", "GeneratorArgs.KvPairSources.", Text),
-        ("options", "GeneratorArgs.", Shape::Struct(&GENERATOR_OPTIONS)),
-        ("type", "", Text),
-    ],
-};
+const GENERATOR: &[Field] = &[
+    ("namespace", Text),
+    ("name", Text),
+    ("behavior", Text),
+    ("GeneratorArgs.KvPairSources.", Inside(PAIR_SOURCES)),
+    ("options", Shape::Struct(&GENERATOR_OPTIONS)),
+];
+
+const CONFIG_MAP: Struct =
+    Struct { name: "ConfigMapArgs", fields: &[("GeneratorArgs.", Inside(GENERATOR))] };
+
+const SECRET: Struct =
+    Struct { name: "SecretArgs", fields: &[("GeneratorArgs.", Inside(GENERATOR)), ("type", Text)] };
 
 const HELM_GLOBALS: Struct =
-    Struct { name: "HelmGlobals", fields: &[("chartHome", "", Text), ("configHome", "", Text)] };
+    Struct { name: "HelmGlobals", fields: &[("chartHome", Text), ("configHome", Text)] };
 
 const HELM_CHART: Struct = Struct {
     name: "HelmChart",
     fields: &[
-        ("name", "", Text),
-        ("version", "", Text),
-        ("repo", "", Text),
-        ("releaseName", "", Text),
-        ("namespace", "", Text),
-        ("additionalValuesFiles", "", TEXTS),
-        ("valuesFile", "", Text),
-        ("valuesInline", "", VALUES),
-        ("valuesMerge", "", Text),
-        ("includeCRDs", "", Bool),
-        ("skipHooks", "", Bool),
-        ("apiVersions", "", TEXTS),
-        ("kubeVersion", "", Text),
-        ("nameTemplate", "", Text),
-        ("skipTests", "", Bool),
-        ("debug", "", Bool),
-        ("devel", "", Bool),
+        ("name", Text),
+        ("version", Text),
+        ("repo", Text),
+        ("releaseName", Text),
+        ("namespace", Text),
+        ("additionalValuesFiles", TEXTS),
+        ("valuesFile", Text),
+        ("valuesInline", VALUES),
+        ("valuesMerge", Text),
+        ("includeCRDs", Bool),
+        ("skipHooks", Bool),
+        ("apiVersions", TEXTS),
+        ("kubeVersion", Text),
+        ("nameTemplate", Text),
+        ("skipTests", Bool),
+        ("debug", Bool),
+        ("devel", Bool),
     ],
 };
 
 const HELM_INFLATION: Struct = Struct {
     name: "HelmChartArgs",
     fields: &[
-        ("chartName", "", Text),
-        ("chartVersion", "", Text),
-        ("chartRepoUrl", "", Text),
-        ("chartHome", "", Text),
-        ("chartRepoName", "", Text),
-        ("helmBin", "", Text),
-        ("helmHome", "", Text),
-        ("values", "", Text),
-        ("valuesLocal", "", VALUES),
-        ("valuesMerge", "", Text),
-        ("releaseName", "", Text),
-        ("releaseNamespace", "", Text),
-        ("extraArgs", "", TEXTS),
+        ("chartName", Text),
+        ("chartVersion", Text),
+        ("chartRepoUrl", Text),
+        ("chartHome", Text),
+        ("chartRepoName", Text),
+        ("helmBin", Text),
+        ("helmHome", Text),
+        ("values", Text),
+        ("valuesLocal", VALUES),
+        ("valuesMerge", Text),
+        ("releaseName", Text),
+        ("releaseNamespace", Text),
+        ("extraArgs", TEXTS),
     ],
 };
 
@@ -288,39 +267,38 @@ const HELM_INFLATION: Struct = Struct {
 pub(super) const KUSTOMIZATION: Struct = Struct {
     name: "Kustomization",
     fields: &[
-        ("kind", "TypeMeta.", Text),
-        ("apiVersion", "TypeMeta.", Text),
-        ("metadata", "", Shape::Struct(&META)),
-        ("openapi", "", PAIRS),
-        ("namePrefix", "", Text),
-        ("nameSuffix", "", Text),
-        ("namespace", "", Text),
-        ("commonLabels", "", PAIRS),
-        ("labels", "", List(&Shape::Struct(&LABEL))),
-        ("commonAnnotations", "", PAIRS),
-        ("patchesStrategicMerge", "", List(&Named("types.PatchStrategicMerge"))),
-        ("patchesJson6902", "", List(&Shape::Struct(&PATCH))),
-        ("patches", "", List(&Shape::Struct(&PATCH))),
-        ("images", "", List(&Shape::Struct(&IMAGE))),
-        ("imageTags", "", List(&Shape::Struct(&IMAGE))),
-        ("replacements", "", List(&Shape::Struct(&REPLACEMENT))),
-        ("replicas", "", List(&Shape::Struct(&REPLICA))),
-        ("vars", "", List(&Shape::Struct(&VAR))),
-        ("sortOptions", "", Shape::Struct(&SORT)),
-        ("resources", "", TEXTS),
-        ("components", "", TEXTS),
-        ("crds", "", TEXTS),
-        ("bases", "", TEXTS),
-        ("configMapGenerator", "", List(&Shape::Struct(&CONFIG_MAP))),
-        ("secretGenerator", "", List(&Shape::Struct(&SECRET))),
-        ("helmGlobals", "", Shape::Struct(&HELM_GLOBALS)),
-        ("helmCharts", "", List(&Shape::Struct(&HELM_CHART))),
-        ("helmChartInflationGenerator", "", List(&Shape::Struct(&HELM_INFLATION))),
-        ("generatorOptions", "", Shape::Struct(&GENERATOR_OPTIONS)),
-        ("configurations", "", TEXTS),
-        ("generators", "", TEXTS),
-        ("transformers", "", TEXTS),
-        ("validators", "", TEXTS),
-        ("buildMetadata", "", TEXTS),
+        ("TypeMeta.", Inside(&[("kind", Text), ("apiVersion", Text)])),
+        ("metadata", Shape::Struct(&META)),
+        ("openapi", PAIRS),
+        ("namePrefix", Text),
+        ("nameSuffix", Text),
+        ("namespace", Text),
+        ("commonLabels", PAIRS),
+        ("labels", List(&Shape::Struct(&LABEL))),
+        ("commonAnnotations", PAIRS),
+        ("patchesStrategicMerge", List(&Named("types.PatchStrategicMerge"))),
+        ("patchesJson6902", List(&Shape::Struct(&PATCH))),
+        ("patches", List(&Shape::Struct(&PATCH))),
+        ("images", List(&Shape::Struct(&IMAGE))),
+        ("imageTags", List(&Shape::Struct(&IMAGE))),
+        ("replacements", List(&Shape::Struct(&REPLACEMENT))),
+        ("replicas", List(&Shape::Struct(&REPLICA))),
+        ("vars", List(&Shape::Struct(&VAR))),
+        ("sortOptions", Shape::Struct(&SORT)),
+        ("resources", TEXTS),
+        ("components", TEXTS),
+        ("crds", TEXTS),
+        ("bases", TEXTS),
+        ("configMapGenerator", List(&Shape::Struct(&CONFIG_MAP))),
+        ("secretGenerator", List(&Shape::Struct(&SECRET))),
+        ("helmGlobals", Shape::Struct(&HELM_GLOBALS)),
+        ("helmCharts", List(&Shape::Struct(&HELM_CHART))),
+        ("helmChartInflationGenerator", List(&Shape::Struct(&HELM_INFLATION))),
+        ("generatorOptions", Shape::Struct(&GENERATOR_OPTIONS)),
+        ("configurations", TEXTS),
+        ("generators", TEXTS),
+        ("transformers", TEXTS),
+        ("validators", TEXTS),
+        ("buildMetadata", TEXTS),
     ],
 };

@@ -8,11 +8,12 @@ use crate::base::tree::FileTree;
 use crate::object::Origin;
 use crate::package::chart;
 use crate::package::kustomization::{ChartAddress, Kustomization, join};
-use crate::render::helm;
 use crate::render::helm::text::{self, Choice};
+use crate::render::helm::{self, Chance};
 use crate::transform::set::Resource;
 use crate::yaml::{self, Dialect, Map, Node, Value, emit};
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Fields of a chart and of what holds for all charts.
@@ -121,12 +122,25 @@ impl Chart<'_> {
             None | Some("merge" | "override" | "replace") => {}
             Some(_) => return Err("valuesMerge must be one of [merge override replace]".to_owned()),
         }
-        match self.text("nameTemplate") {
-            Some(template) if template.contains("{{") => {
-                Err("nameTemplate must be a name, without actions".to_owned())
+        match (self.text("nameTemplate"), self.text("releaseName")) {
+            (Some(_), Some(_)) => {
+                Err("cannot set --name-template and also specify a name".to_owned())
             }
             _ => Ok(()),
         }
+    }
+
+    /// The name of the release.
+    fn name(&self, chance: &Chance) -> Result<Cow<'_, str>, Diagnostics> {
+        let Some(template) = self.config.get("nameTemplate") else {
+            return Ok(self.text("releaseName").unwrap_or("release-name").into());
+        };
+        helm::name_from_template(template.as_str().unwrap_or_default(), chance)
+            .map(Cow::Owned)
+            .map_err(|failed| {
+                let at = |fault: Diagnostic| fault.at(template.span, "this template");
+                failed.faults.into_iter().map(at).collect()
+            })
     }
 
     fn fault(&self, message: impl Into<String>) -> Diagnostic {
@@ -225,8 +239,8 @@ impl Chart<'_> {
         tree: &FileTree,
         values: &Node,
     ) -> Result<Vec<Resource>, Diagnostics> {
-        let name = self.text("nameTemplate").or(self.text("releaseName")).unwrap_or("release-name");
         let options = builder.options;
+        let name = self.name(&options.chance)?;
         let kube_version = options.kube_version.as_deref().or(self.text("kubeVersion"));
         let api_versions: Vec<String> = match options.api_versions.as_slice() {
             [] => self.texts("apiVersions").map(str::to_owned).collect(),
@@ -236,7 +250,7 @@ impl Chart<'_> {
             &helm::Request {
                 tree,
                 values,
-                name,
+                name: &name,
                 namespace: self.text("namespace").unwrap_or("default"),
                 revision: 1,
                 is_upgrade: false,
@@ -364,6 +378,28 @@ mod tests {
         let options = Options { helm: true, ..Options::default() };
         let (_, message) = fault(&files, &options);
         assert_eq!(message, "no repo specified for pull, no chart found at ''");
+    }
+
+    #[test]
+    fn a_template_names_the_release() {
+        let options = Options { helm: true, ..Options::default() };
+        let named = |fields: &str| {
+            let text = format!("helmCharts:\n- {{name: web, {fields}}}\n");
+            let mut files = FILES.to_vec();
+            files.push(("kustomization.yaml", &text));
+            match built(&files, &options) {
+                Ok(text) => text.lines().nth(3).map(str::to_owned).unwrap_or_default(),
+                Err(_) => fault(&files, &options).1,
+            }
+        };
+        assert_eq!(named("nameTemplate: 'a-{{ \"B\" | lower }}'"), "  name: a-b");
+        assert_eq!(named("nameTemplate: plain"), "  name: plain");
+        assert_eq!(
+            named("nameTemplate: '{{'"),
+            "parse error at (name-template:1): unclosed action"
+        );
+        let both = named("nameTemplate: a, releaseName: b");
+        assert!(both.ends_with("cannot set --name-template and also specify a name"), "{both}");
     }
 
     #[test]

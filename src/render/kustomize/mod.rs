@@ -32,7 +32,7 @@ use crate::render::helm::Chance;
 use crate::schema::Schemas;
 use crate::transform::field_spec::FieldSpec;
 use crate::transform::labels::Labels;
-use crate::transform::patches::Patches;
+use crate::transform::patches::Patch;
 use crate::transform::set::{ORIGIN, Resource, Scopes};
 use crate::transform::{Context, Rules, Transformer};
 use crate::yaml::{Entry, Form, Map, Node, Value, emit, json};
@@ -133,7 +133,7 @@ pub struct Layer {
     /// Its fields, but for the patches.
     pub kustomization: Kustomization,
     /// Its patches.
-    pub patches: Patches,
+    pub patches: Vec<Patch>,
 }
 
 /// Puts layers over resources, the lowest first. Names are followed when all have changed them.

@@ -16,9 +16,9 @@ use crate::transform::Transformer;
 use crate::transform::affix::Affix;
 use crate::transform::config::specs;
 use crate::transform::hash::HashSuffix;
-use crate::transform::kustomize_patches;
 use crate::transform::labels::Labels;
 use crate::transform::namespace::{Namespace, Subjects};
+use crate::transform::patches;
 use crate::transform::read::Reader;
 use crate::transform::set::{Resource, ResourceSet};
 use crate::transform::value_add::{Target, ValueAdd};
@@ -291,7 +291,7 @@ fn described(
             Box::new(transformers::replacements(builder, loader, reader, items))
         }
         "ValueAddTransformer" => Box::new(value_add(builder, loader, reader, map)),
-        _ => patches(builder, loader, config)?,
+        _ => patch(builder, loader, config)?,
     };
     Ok(vec![one])
 }
@@ -340,7 +340,7 @@ fn value_add(
 
 /// The transformer of a plugin that patches; its configuration has the fields of the
 /// kustomization's own, under other names.
-fn patches(
+fn patch(
     builder: &Builder<'_>,
     loader: &Loader,
     config: &Resource,
@@ -348,7 +348,7 @@ fn patches(
     let root = &config.root;
     let mut load = |path: &str| builder.source(loader, path).map_err(|error| error.to_string());
     let table = builder.table.clone();
-    let mut reader = kustomize_patches::Reader { sources: builder.sources, load: &mut load, table };
+    let mut reader = patches::Reader { sources: builder.sources, load: &mut load, table };
     let read = match config.kind() {
         "PatchTransformer" => reader.patch(root),
         "PatchJson6902Transformer" => {

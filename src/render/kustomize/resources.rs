@@ -36,11 +36,7 @@ pub(super) fn read(
     })?;
     let mut faults = Diagnostics::new();
     let mut resources = Vec::with_capacity(documents.len());
-    let mut waiting: VecDeque<Node> = if documents.len() == 1 {
-        documents.into_iter().flat_map(unwrapped).collect()
-    } else {
-        documents.into()
-    };
+    let mut waiting = VecDeque::from(documents);
     while let Some(node) = waiting.pop_front() {
         if node.is_null() || node.as_map().is_some_and(yaml::Map::is_empty) {
             continue;
@@ -71,16 +67,6 @@ pub(super) fn read(
         return Err(Unreadable { faults, malformed: false });
     }
     Ok(resources)
-}
-
-/// The items of a `List` that is a file's only document.
-fn unwrapped(node: Node) -> Vec<Node> {
-    let is_list = matches!(node.str_at(&["kind"]), Some("List" | "ResourceList"));
-    match node.get("items").map(|items| &items.value) {
-        Some(Value::List(items)) if is_list => items.clone(),
-        Some(Value::Null) if is_list => Vec::new(),
-        _ => vec![node],
-    }
 }
 
 fn fault_of(node: &Node) -> Option<Diagnostic> {

@@ -48,7 +48,8 @@ pub(super) struct Gathered {
 pub(super) struct Builder<'a> {
     pub(super) options: &'a Options,
     pub(super) sources: &'a Sources,
-    pub(super) schemas: &'a Schemas,
+    /// How the fields of kinds merge in overlays.
+    schemas: Schemas,
     pub(super) scopes: Arc<Scopes>,
     /// How lists merge; nothing for what kustomize knows by itself.
     pub(super) table: Option<Arc<MergeTable>>,
@@ -60,12 +61,12 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(options: &'a Options, sources: &'a Sources, schemas: &'a Schemas) -> Self {
+    pub(super) fn new(options: &'a Options, sources: &'a Sources, schemas: &Schemas) -> Self {
         let scopes = Arc::new(Scopes::kustomize());
         Builder {
             options,
             sources,
-            schemas,
+            schemas: schemas.clone(),
             scopes,
             table: None,
             has_schema: false,
@@ -118,6 +119,9 @@ impl<'a> Builder<'a> {
             let loader = Loader::first(files, self.options.remote.clone(), &folder, false)
                 .map_err(|error| Diagnostics::from(file_fault(&error)))?;
             gathered = self.named(&loader, &kustomization, gathered)?;
+            if !patches.is_empty() {
+                self.learn(&gathered.set);
+            }
             self.rules = Rules::Overlay;
             transformers::run(self, &loader, &kustomization, &mut gathered, Some(patches))?;
             self.rules = Rules::Kustomize;
@@ -130,6 +134,14 @@ impl<'a> Builder<'a> {
             order.sort(&mut gathered.set);
         }
         Ok(gathered.set)
+    }
+
+    /// Lets the custom resources of a set merge as their definitions in it say.
+    fn learn(&mut self, set: &ResourceSet) {
+        for definition in set.iter().filter(|it| it.kind() == "CustomResourceDefinition") {
+            // a definition with faults is named where objects are validated
+            let _ = self.schemas.add_crd(&definition.root);
+        }
     }
 
     /// What happens once, when all is gathered.
@@ -204,7 +216,7 @@ impl<'a> Builder<'a> {
     /// Does something that reports to a context. Doubts are kept, faults end it.
     fn with_context(&mut self, work: impl FnOnce(&mut Context<'_>)) -> Result<(), Diagnostics> {
         let mut sink = Diagnostics::new();
-        let (sources, schemas, rules) = (self.sources, self.schemas, self.rules);
+        let (sources, schemas, rules) = (self.sources, &self.schemas, self.rules);
         work(&mut Context { sources, schemas, rules, sink: &mut sink });
         let ((), warnings) = sink.finish(())?;
         self.warnings.extend(warnings);

@@ -12,10 +12,9 @@ use crate::transform::config::Config;
 use crate::transform::crds;
 use crate::transform::field_spec::{FieldError, FieldSpec};
 use crate::transform::images::Image;
-use crate::transform::kustomize_patches;
 use crate::transform::labels::Labels;
 use crate::transform::namespace::Namespace;
-use crate::transform::patches::Patches;
+use crate::transform::patches::{self, Patch};
 use crate::transform::read::Reader;
 use crate::transform::replacements::{self, Replacement};
 use crate::transform::replicas::Replicas;
@@ -62,7 +61,7 @@ pub(super) fn run(
     loader: &Loader,
     kustomization: &Kustomization,
     gathered: &mut Gathered,
-    own: Option<Patches>,
+    own: Option<Vec<Patch>>,
 ) -> Result<(), Diagnostics> {
     let config = gathered.config.clone();
     let is_overlay = own.is_some();
@@ -102,26 +101,30 @@ fn list(
     loader: &Loader,
     kustomization: &Kustomization,
     config: &Config,
-    own: Option<Patches>,
+    own: Option<Vec<Patch>>,
 ) -> Result<Vec<Step>, Diagnostics> {
     let mut list: Vec<Step> = Vec::new();
     let mut load = |path: &str| builder.source(loader, path).map_err(|error| error.to_string());
     let table = builder.table.clone();
-    let mut patches =
-        kustomize_patches::Reader { sources: builder.sources, load: &mut load, table };
+    let mut patches = patches::Reader { sources: builder.sources, load: &mut load, table };
     if let Some(items) = kustomization.fields.get("patchesStrategicMerge")
         && !kustomization.items("patchesStrategicMerge").is_empty()
     {
         let patch = patches.strategic_merge(items).map_err(|fault| *fault)?;
         list.push(("PatchStrategicMergeTransformer", Box::new(patch)));
     }
-    if let Some(own) = own {
-        list.push(("PatchTransformer", Box::new(own)));
-    } else {
-        for item in kustomization.items("patches") {
-            let patch = patches.patch(item).map_err(|fault| *fault)?;
-            list.push(("PatchTransformer", Box::new(patch)));
+    let all = match own {
+        Some(own) => own,
+        None => {
+            let items = kustomization.items("patches").iter();
+            items
+                .map(|item| patches.patch(item))
+                .collect::<Result<_, _>>()
+                .map_err(|fault| *fault)?
         }
+    };
+    for patch in all {
+        list.push(("PatchTransformer", Box::new(patch)));
     }
     if let Some(name) = kustomization.text("namespace") {
         let namespace = Namespace::new(name.clone(), config.namespace.clone());

@@ -28,7 +28,7 @@ use crate::package::kustomization::Kustomization;
 use crate::package::overlay::Layer;
 use crate::schema::Schemas;
 use crate::transform::Resource;
-use crate::transform::patches::{Patch, Patches};
+use crate::transform::patches::Patch;
 use crate::yaml::{Map, Node};
 
 /// The `apiVersion` of an overlay, which need not be written.
@@ -142,7 +142,7 @@ pub fn apply(
         files: std::rc::Rc::new(overlay.layer.tree),
         folder: format!("/{}", overlay.layer.folder),
         kustomization: overlay.kustomization,
-        patches: Patches { list: overlay.patches },
+        patches: overlay.patches,
     });
     let built = kustomize::overlay(resources, layers, schemas, sources)?;
     sink.extend(built.warnings);

@@ -5,10 +5,9 @@ use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::source::{FileId, Sources, Span};
 use crate::base::suggest;
 use crate::object::patch::json6902;
-use crate::object::selector::Selector;
 use crate::package::kustomization::join;
-use crate::template::gotmpl::regexp;
-use crate::transform::patches::{Change, Patch, Target, TargetField};
+use crate::transform::patches::{Change, Field, Patch};
+use crate::transform::set::{Select, SelectError};
 use crate::yaml::{self, Dialect, Node, Value};
 
 /// Reads the items of `patches`, whose fields have the right types.
@@ -65,7 +64,7 @@ impl Reader<'_> {
                 self.fault(item.span, "a JSON patch needs a `target`");
                 return None;
             }
-            Change::Json(operations)
+            Change::Operations(operations)
         } else {
             if documents.is_empty() {
                 let span = Span::new(file, 0, text.len());
@@ -77,45 +76,33 @@ impl Reader<'_> {
                     format!("a patch must be a map, or a list of operations, found {kind}");
                 self.fault(document.span, &message);
             }
-            Change::Strategic(documents)
+            Change::Merge(documents)
         };
         Some(Patch {
+            field: Field::Patches,
             change,
             target,
+            doubt: None,
+            table: None,
             span: item.span,
+            shown: String::new(),
             renames: option("allowNameChange"),
             changes_kind: option("allowKindChange"),
         })
     }
 
-    fn target(&mut self, node: &Node) -> Target {
-        let mut target = Target::default();
-        for (key, field) in [
-            ("group", TargetField::Group),
-            ("version", TargetField::Version),
-            ("kind", TargetField::Kind),
-            ("name", TargetField::Name),
-            ("namespace", TargetField::Namespace),
-        ] {
-            let Some(value) = node.get(key) else { continue };
-            let Some(text) = value.as_str().filter(|text| !text.is_empty()) else { continue };
-            match regexp::automaton(&format!("^(?:{text})$")) {
-                Ok(expression) => target.expressions.push((field, expression)),
-                Err(_) => {
-                    let message = format!("`{key}` must be a regular expression, found string");
-                    self.fault(value.span, &message);
+    fn target(&mut self, node: &Node) -> Select {
+        let (select, errors) = Select::read_all(node);
+        for (key, error) in errors {
+            let message = match error {
+                SelectError::Expression(_) => {
+                    format!("`{key}` must be a regular expression, found string")
                 }
-            }
+                SelectError::Selector(error) => format!("`{key}`: {error}"),
+            };
+            self.fault(node.get(key).map_or(node.span, |value| value.span), &message);
         }
-        let mut selector = |key: &str| {
-            let value = node.get(key)?;
-            Selector::parse(value.as_str()?)
-                .map_err(|error| self.fault(value.span, &format!("`{key}`: {error}")))
-                .ok()
-        };
-        target.labels = selector("labelSelector");
-        target.annotations = selector("annotationSelector");
-        target
+        select
     }
 
     /// A file that the overlay names.

@@ -143,3 +143,26 @@ fn a_value_of_another_type_in_a_text_keeps_the_type_in_front() {
     let after = testing::run(&replacements(text), &objects).expect("no fault");
     assert_eq!(after[0]["data"]["plain"], "n: !!int x\nl: []");
 }
+
+#[test]
+fn nothing_is_made_below_a_text_that_is_no_document() {
+    for (text, step, expected) in [
+        ("", "b", Some("wrong node kind: expected MappingNode but got ")),
+        (" ", "b.c", Some("wrong node kind: expected MappingNode but got ")),
+        ("# c", "0", Some("wrong node kind: expected SequenceNode but got ")),
+        ("null", "*", Some("")),
+        ("null", "b", None),
+    ] {
+        let object = json!({"apiVersion": "v1", "kind": "A", "metadata": {"name": "d"}, "a": text});
+        let fields = format!("fieldPaths: [a.{step}], options: {{create: true}}");
+        let asked = format!("[{{sourceValue: x, targets: [{{select: {{name: d}}, {fields}}}]}}]");
+        let found = testing::run(&replacements(&asked), &[object]).err();
+        let expected = expected.map(|cause| {
+            let lost = format!("unable to find or create field \"a.{step}\" in replacement target");
+            if cause.is_empty() { lost } else { format!("{lost}: {cause}") }
+        });
+        let found =
+            found.and_then(|faults| faults.iter().next().map(|fault| fault.message.clone()));
+        assert_eq!(found, expected, "{text}");
+    }
+}

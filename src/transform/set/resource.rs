@@ -5,8 +5,9 @@
 //! where the file has none. [`Resource::reshape`] gives the same without the annotations.
 
 use super::id::{Id, PastId, Scopes};
-use crate::object::{Gvk, Object, ObjectId, Origin, meta};
+use crate::object::{Gvk, Object, ObjectId, Origin};
 use crate::yaml::{Entry, Map, Node, Str, Value, json};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 /// Stands for kustomize's annotations while somebody may change all annotations.
@@ -56,10 +57,8 @@ impl Behavior {
 /// An object and what transformers remember of it.
 #[derive(Clone, Debug, Default)]
 pub struct Resource {
-    /// All fields.
-    pub root: Node,
-    /// Where it came from.
-    pub origin: Arc<Origin>,
+    /// The object.
+    pub object: Object,
     /// The ids that it had, the oldest first.
     pub past: Vec<PastId>,
     /// The prefixes that its name got, the first one first.
@@ -80,39 +79,13 @@ impl Resource {
     /// A resource without a past.
     #[must_use]
     pub fn new(root: Node, origin: Arc<Origin>) -> Resource {
-        Resource { root, origin, ..Resource::default() }
-    }
-
-    /// Group, version and kind; empty where the node lacks them.
-    #[must_use]
-    pub fn gvk(&self) -> Gvk {
-        let text = |key| self.root.str_at(&[key]).unwrap_or_default();
-        Gvk::new(text("apiVersion"), text("kind"))
-    }
-
-    /// The kind, or empty.
-    #[must_use]
-    pub fn kind(&self) -> &str {
-        self.root.str_at(&["kind"]).unwrap_or_default()
-    }
-
-    /// The name, or empty.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        meta::name(&self.root)
-    }
-
-    /// The namespace as it is written, or empty.
-    #[must_use]
-    pub fn namespace(&self) -> &str {
-        meta::namespace(&self.root)
+        Object { root, origin }.into()
     }
 
     /// What messages call it.
     #[must_use]
     pub fn shown(&self) -> ObjectId {
-        let (namespace, name) = (self.namespace().into(), self.name().into());
-        ObjectId { gvk: self.gvk(), namespace, name }
+        self.object.id()
     }
 
     /// Its id as it is now.
@@ -236,9 +209,9 @@ impl Resource {
 
     /// Forgets what is remembered.
     pub fn forget(&mut self) {
-        let (root, origin) = (std::mem::take(&mut self.root), self.origin.clone());
+        let object = std::mem::take(&mut self.object);
         let variables = std::mem::take(&mut self.variables);
-        *self = Resource { variables, ..Resource::new(root, origin) };
+        *self = Resource { object, variables, ..Resource::default() };
     }
 }
 
@@ -264,13 +237,28 @@ fn merge_texts(root: &mut Node, path: &[&str], older: Option<&Node>) {
 
 impl From<Object> for Resource {
     fn from(object: Object) -> Resource {
-        Resource::new(object.root, object.origin)
+        Resource { object, ..Resource::default() }
     }
 }
 
 impl From<Resource> for Object {
     fn from(resource: Resource) -> Object {
-        Object { root: resource.root, origin: resource.origin }
+        resource.object
+    }
+}
+
+/// A resource is its object, and more.
+impl Deref for Resource {
+    type Target = Object;
+
+    fn deref(&self) -> &Object {
+        &self.object
+    }
+}
+
+impl DerefMut for Resource {
+    fn deref_mut(&mut self) -> &mut Object {
+        &mut self.object
     }
 }
 

@@ -88,21 +88,29 @@ impl Select {
     /// Reads the fields `group`, `version`, `kind`, `name`, `namespace`, `labelSelector` and
     /// `annotationSelector` of a map.
     pub fn read(node: &Node) -> Result<Select, SelectError> {
+        let (select, errors) = Select::read_all(node);
+        errors.into_iter().next().map_or(Ok(select), |(_, error)| Err(error))
+    }
+
+    /// Reads what can be read, and says which fields cannot.
+    pub fn read_all(node: &Node) -> (Select, Vec<(&'static str, SelectError)>) {
+        let mut errors = Vec::new();
         let text = |key: &str| node.str_at(&[key]).unwrap_or_default();
-        let pattern = |key: &str| Pattern::parse(text(key)).map_err(SelectError::Expression);
-        let selector = |key: &str| match text(key) {
-            "" => Ok(None),
-            text => Selector::parse(text).map(Some),
+        let mut pattern = |key| {
+            Pattern::parse(text(key))
+                .map_err(|error| errors.push((key, SelectError::Expression(error))))
+                .unwrap_or_default()
         };
-        Ok(Select {
-            group: pattern("group")?,
-            version: pattern("version")?,
-            kind: pattern("kind")?,
-            name: pattern("name")?,
-            namespace: pattern("namespace")?,
-            labels: selector("labelSelector")?,
-            annotations: selector("annotationSelector")?,
-        })
+        let [group, version, kind] = ["group", "version", "kind"].map(&mut pattern);
+        let [name, namespace] = ["name", "namespace"].map(&mut pattern);
+        let mut selector = |key| match text(key) {
+            "" => None,
+            text => Selector::parse(text)
+                .map_err(|error| errors.push((key, SelectError::from(error))))
+                .ok(),
+        };
+        let [labels, annotations] = ["labelSelector", "annotationSelector"].map(&mut selector);
+        (Select { group, version, kind, name, namespace, labels, annotations }, errors)
     }
 
     /// True when the resource is meant.

@@ -145,15 +145,13 @@ fn test(doc: &mut Node, path: &str, operation: &Node) -> Result<(), String> {
 }
 
 fn text<'a>(operation: &'a Node, field: &str, missing: &str) -> Result<&'a str, String> {
-    let kind = match operation.get(field).map(|node| &node.value) {
-        None | Some(Value::Null) => return Err(format!("{missing}: missing value")),
-        Some(Value::String(text)) => return Ok(text),
-        Some(Value::Number(_)) => "number",
-        Some(Value::Bool(_)) => "bool",
-        Some(Value::List(_)) => "array",
-        Some(Value::Map(_)) => "object",
+    let Some(node) = operation.get(field).filter(|node| !node.is_null()) else {
+        return Err(format!("{missing}: missing value"));
     };
-    Err(format!("json: cannot unmarshal {kind} into Go value of type string"))
+    node.as_str().ok_or_else(|| {
+        let kind = json::go_kind(node);
+        format!("json: cannot unmarshal {kind} into Go value of type string")
+    })
 }
 
 fn value(operation: &Node) -> Node {

@@ -3,7 +3,7 @@
 //! kustomize reads each text twice, as objects and as operations, and takes the reading that makes
 //! sense. The texts of faults are its own.
 
-use super::{Change, Doubt, Field, KustomizePatch};
+use super::{Change, Doubt, Field, Patch};
 use crate::base::diag::Diagnostic;
 use crate::base::source::{FileId, Sources, Span};
 use crate::object::meta;
@@ -38,7 +38,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// A fault with kustomize's words, and the place that it is about.
-    pub fn patch(&mut self, item: &Node) -> Read<KustomizePatch> {
+    pub fn patch(&mut self, item: &Node) -> Read<Patch> {
         let text = |key: &str| item.str_at(&[key]).unwrap_or_default();
         let (path, inline) = (text("path"), text("patch").trim());
         let (file, shown) = match (path, inline) {
@@ -90,7 +90,7 @@ impl Reader<'_> {
         };
         let option = |key: &str| item.at(&["options", key]).and_then(Node::as_bool) == Some(true);
         let (target, doubt) = target(item);
-        Ok(KustomizePatch {
+        Ok(Patch {
             target,
             doubt,
             renames: option("allowNameChange"),
@@ -103,7 +103,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// A fault with kustomize's words, and the place that it is about.
-    pub fn strategic_merge(&mut self, items: &Node) -> Read<KustomizePatch> {
+    pub fn strategic_merge(&mut self, items: &Node) -> Read<Patch> {
         let mut documents = Vec::new();
         for item in items.as_list().unwrap_or_default() {
             let text = item.as_str().unwrap_or_default();
@@ -133,7 +133,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// A fault with kustomize's words, and the place that it is about.
-    pub fn json6902(&mut self, item: &Node) -> Read<KustomizePatch> {
+    pub fn json6902(&mut self, item: &Node) -> Read<Patch> {
         let text = |key: &str| item.str_at(&[key]).unwrap_or_default();
         if item.str_at(&["target", "name"]).is_none_or(str::is_empty) {
             let words = "must specify the target name".to_owned();
@@ -167,11 +167,11 @@ impl Reader<'_> {
         let (target, doubt) = target(item);
         let made =
             self.made(Field::Json6902, Change::Operations(operations), item.span, text.to_string());
-        Ok(KustomizePatch { target, doubt, ..made })
+        Ok(Patch { target, doubt, ..made })
     }
 
-    fn made(&self, field: Field, change: Change, span: Span, shown: String) -> KustomizePatch {
-        KustomizePatch {
+    fn made(&self, field: Field, change: Change, span: Span, shown: String) -> Patch {
+        Patch {
             field,
             change,
             target: None,
@@ -189,7 +189,8 @@ impl Reader<'_> {
     }
 }
 
-fn invalid(words: String, at: Span, label: &str) -> Diagnostic {
+/// The fault of a patch that says nothing that could be done.
+pub fn invalid(words: String, at: Span, label: &str) -> Diagnostic {
     Diagnostic::error("wharf::transform::patch_invalid", words).at(at, label)
 }
 
@@ -215,23 +216,19 @@ fn target(item: &Node) -> (Option<Select>, Option<Doubt>) {
         let fault = Box::new(invalid(words, target.span, "this target"));
         Some(Doubt { fault, only_if_asked })
     };
-    let error = match Select::read(target) {
-        Ok(select) => return (Some(select), None),
-        Err(error) => error,
-    };
-    let mut rest = target.clone();
-    for key in ["labelSelector", "annotationSelector"] {
-        rest.remove(key);
+    let (select, errors) = Select::read_all(target);
+    let is_selector = |(_, error): &(&str, SelectError)| matches!(error, SelectError::Selector(_));
+    if errors.iter().all(is_selector) {
+        let doubt = errors.into_iter().next().map(|(_, error)| doubt(error, true));
+        return (Some(select), doubt.flatten());
     }
-    match Select::read(&rest) {
-        Ok(select) => (Some(select), doubt(error, true)),
-        Err(error) => (Some(Select::default()), doubt(error, false)),
-    }
+    let error = errors.into_iter().find(|error| !is_selector(error));
+    (Some(Select::default()), error.and_then(|(_, error)| doubt(error, false)))
 }
 
 /// The text as partial objects, each of which has a kind and a name.
 fn objects(text: &str, file: FileId) -> Read<Vec<Node>> {
-    let nodes = yaml::resources(text, file).map_err(|mut errors| {
+    let mut nodes = yaml::resources(text, file).map_err(|mut errors| {
         let error = errors.swap_remove(0);
         let mut fault = *error.diagnostic;
         if !fault.message.contains(&error.go_text) {
@@ -239,18 +236,9 @@ fn objects(text: &str, file: FileId) -> Read<Vec<Node>> {
         }
         Box::new(fault)
     })?;
-    let mut found = Vec::with_capacity(nodes.len());
-    let alone = nodes.len() == 1;
-    for node in nodes {
-        let is_list = alone && matches!(node.str_at(&["kind"]), Some("List" | "ResourceList"));
-        match node.get("items") {
-            Some(items) if is_list => found.extend(items.as_list().unwrap_or_default().to_vec()),
-            _ => found.push(node),
-        }
-    }
-    found.retain(|node| !is_empty(node));
-    found.iter().try_for_each(check)?;
-    Ok(found)
+    nodes.retain(|node| !is_empty(node));
+    nodes.iter().try_for_each(check)?;
+    Ok(nodes)
 }
 
 fn is_empty(node: &Node) -> bool {
@@ -318,28 +306,17 @@ fn operations(text: &str, file: FileId) -> Read<Node> {
             return Err(Box::new(error.diagnostic.note(go_text)));
         }
     };
-    let kind = |node: &Node| match &node.value {
-        Value::Null => None,
-        Value::Map(_) => Some("object"),
-        Value::List(_) => Some("array"),
-        Value::String(_) => Some("string"),
-        Value::Bool(_) => Some("bool"),
-        Value::Number(_) => Some("number"),
-    };
-    let refuse = |kind: &str, ty: &str, at| {
+    let refuse = |node: &Node, ty: &str| {
+        let kind = json::go_kind(node);
         let words = format!("json: cannot unmarshal {kind} into Go value of type jsonpatch.{ty}");
-        Err(invalid(words, at, "a JSON patch is a list of operations").into())
+        Err(invalid(words, node.span, "a JSON patch is a list of operations").into())
     };
-    match kind(&node) {
-        None => return Ok(node),
-        Some("array") => {}
-        Some(kind) => return refuse(kind, "Patch", node.span),
+    if !matches!(node.value, Value::Null | Value::List(_)) {
+        return refuse(&node, "Patch");
     }
-    for item in node.as_list().unwrap_or_default() {
-        match kind(item) {
-            None | Some("object") => {}
-            Some(kind) => return refuse(kind, "Operation", item.span),
-        }
+    let items = node.as_list().unwrap_or_default();
+    match items.iter().find(|item| !matches!(item.value, Value::Null | Value::Map(_))) {
+        Some(item) => refuse(item, "Operation"),
+        None => Ok(node),
     }
-    Ok(node)
 }
