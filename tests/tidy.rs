@@ -55,6 +55,7 @@ const AGENT: &[(&str, u8)] = &[
     ("endpoints", 1),
     ("entry", 1),
     ("events", 1),
+    ("jobs", 1),
     ("token", 1),
     ("node", 2),
     ("control", 2),

@@ -9,6 +9,7 @@ pub mod control;
 pub mod endpoints;
 pub mod entry;
 pub mod events;
+pub mod jobs;
 pub mod node;
 pub mod reset;
 pub mod runtime;

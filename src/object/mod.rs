@@ -9,6 +9,7 @@ mod object;
 pub mod order;
 pub mod patch;
 pub mod quantity;
+pub mod schedule;
 pub mod selector;
 pub mod ssa;
 pub mod status;

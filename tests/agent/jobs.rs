@@ -67,6 +67,32 @@ fn a_job_with_kubectl() {
 }
 
 #[test]
+fn a_cron_job_with_kubectl() {
+    let Some(host) = Host::start() else { return };
+    let image = host.image("1");
+    let create = format!("create cronjob tick --image={image} --schedule=@yearly -- /demo exit");
+    says(&host, &create, &["cronjob.batch/tick created"]);
+    let columns = "NAME SCHEDULE TIMEZONE SUSPEND ACTIVE LAST SCHEDULE AGE";
+    says(&host, "get cj", &[columns, "tick @yearly <none> False 0 <none>"]);
+    says(&host, "create job now --from=cronjob/tick", &["job.batch/now created"]);
+    says(&host, "wait --for=condition=complete job/now --timeout=60s", &["condition met"]);
+    host.kubectl(&["patch", "cronjob", "tick", "-p", r#"{"spec": {"schedule": "@every 2s"}}"#]);
+    host.until("it made a Job that succeeded", || {
+        host.get("cronjob/tick")["status"]["lastSuccessfulTime"].is_string()
+    });
+    let described = ["Schedule: @every 2s", "Concurrency Policy: Allow", "SuccessfulCreate"];
+    says(&host, "describe cronjob tick", &described);
+    let wrong = r#"{"spec": {"schedule": "61 * * * *", "timeZone": "Mars/Olympus"}}"#;
+    let (_, error, fine) = host.try_kubectl(&["patch", "cronjob", "tick", "-p", wrong]);
+    assert!(!fine && error.contains("spec.schedule: Invalid value: \"61 * * * *\""), "{error}");
+    assert!(error.contains("unknown time zone Mars/Olympus"), "{error}");
+    says(&host, "delete cronjob tick", &["deleted"]);
+    host.until("its Jobs are gone", || {
+        host.kubectl(&["get", "jobs", "-o", "name"]).trim().is_empty()
+    });
+}
+
+#[test]
 fn a_job_that_cannot_be_is_refused() {
     let Some(host) = Host::start() else { return };
     let image = host.image("1");

@@ -8,10 +8,13 @@
 //! index at once, so a controller never counts too few of its own objects.
 
 use super::owner::controller_uid;
-use super::{Action, Seen, View, account, deployment, endpoint, garbage, job, replica_set};
+use super::{
+    Action, Seen, View, account, cron_job, deployment, endpoint, garbage, job, replica_set,
+};
 use crate::agent::endpoints;
 use crate::agent::entry::{Entry, Refusal};
 use crate::agent::events::{self, Event};
+use crate::agent::jobs;
 use crate::agent::store::{Change, Key, Op, Resource, Store, StoreError, Stored, Watch, metadata};
 use crate::base::clock::Clock;
 use crate::object::meta;
@@ -31,6 +34,7 @@ enum Task {
     ReplicaSet { namespace: String, name: String },
     Deployment { namespace: String, name: String },
     Job { namespace: String, name: String },
+    CronJob { namespace: String, name: String },
     Account { namespace: String },
     Endpoints { namespace: String, name: String },
     Garbage(Key),
@@ -229,7 +233,13 @@ impl Runner {
                 self.owner_concerned(&stored.object, &namespace);
                 self.enqueue(Task::ReplicaSet { namespace, name });
             }
-            "jobs.batch" => self.enqueue(Task::Job { namespace, name }),
+            "cronjobs.batch" => self.enqueue(Task::CronJob { namespace, name }),
+            "jobs.batch" => {
+                if let Some(owner) = owner_name(&stored.object, "CronJob") {
+                    self.enqueue(Task::CronJob { namespace: namespace.clone(), name: owner });
+                }
+                self.enqueue(Task::Job { namespace, name });
+            }
             "pods" => match controller(&stored.object) {
                 Some(("Job", name)) => {
                     self.enqueue(Task::Job { namespace, name });
@@ -341,6 +351,9 @@ impl Runner {
             }
             Task::Job { namespace, name } => {
                 ("job-controller", job::reconcile(&view, namespace, name))
+            }
+            Task::CronJob { namespace, name } => {
+                ("cronjob-controller", cron_job::reconcile(&view, namespace, name))
             }
             Task::Account { namespace } => {
                 ("serviceaccount-controller", account::reconcile(&view, namespace, &self.authority))
@@ -471,9 +484,16 @@ impl Batch<'_> {
         let uncounted = ["serviceaccounts", "configmaps", "endpoints"];
         let counts_generation = !uncounted.contains(&resource.as_str());
         metadata::prepare_create(&mut object, self.now, counts_generation);
-        if resource.as_str() == "pods" {
-            let message = format!("Created pod: {}", meta::name(&object));
-            told.extend(owner.map(|owner| Event::normal(&owner, "SuccessfulCreate", message)));
+        let message = match resource.as_str() {
+            "pods" => Some(format!("Created pod: {}", meta::name(&object))),
+            "jobs.batch" => {
+                jobs::complete(&mut object);
+                Some(format!("Created job {}", meta::name(&object)))
+            }
+            _ => None,
+        };
+        if let (Some(owner), Some(message)) = (owner, message) {
+            told.push(Event::normal(&owner, "SuccessfulCreate", message));
         }
         let key = Key::new(resource, meta::namespace(&object), meta::name(&object));
         self.created.push(Op::Create { key, object });
@@ -558,6 +578,7 @@ fn forbidden(resource: &Resource, object: &Node, refusal: &Refusal) -> String {
 fn resource_of(object: &Node) -> &'static str {
     match object.str_at(&["kind"]) {
         Some("ReplicaSet") => "replicasets.apps",
+        Some("Job") => "jobs.batch",
         Some("ServiceAccount") => "serviceaccounts",
         Some("ConfigMap") => "configmaps",
         Some("Endpoints") => "endpoints",

@@ -3,7 +3,7 @@
 
 use super::runner::Runner;
 use crate::agent::entry::Entry;
-use crate::agent::store::{Key, Op, Store, Stored, metadata};
+use crate::agent::store::{Key, Op, Store, Stored, Watch, metadata};
 use crate::base::clock::SystemClock;
 use crate::object::meta;
 use crate::yaml::Node;
@@ -12,13 +12,14 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
-const RESOURCES: [&str; 10] = [
+const RESOURCES: [&str; 11] = [
     "namespaces",
     "serviceaccounts",
     "pods",
     "replicasets.apps",
     "deployments.apps",
     "jobs.batch",
+    "cronjobs.batch",
     "configmaps",
     "services",
     "endpoints",
@@ -36,8 +37,11 @@ impl World {
         let clock = Arc::new(SystemClock);
         let entry = Entry::new(store.clone());
         let runner = Runner::new(store.clone(), entry, clock, resources, "PEM".to_owned());
+        // from before there is any pod, so that it sees them all
+        let (_, revision) = store.list(&"pods".into(), None);
+        let watch = store.watch(&"pods".into(), None, revision).expect("a fresh watch");
         tokio::spawn(runner.run());
-        tokio::spawn(node(store.clone()));
+        tokio::spawn(node(store.clone(), watch));
         World { store }
     }
 
@@ -93,9 +97,7 @@ impl World {
 }
 
 /// Marks pods ready unless their image is `bad`, and removes those that are being deleted.
-async fn node(store: Store) {
-    let (_, revision) = store.list(&"pods".into(), None);
-    let mut watch = store.watch(&"pods".into(), None, revision).expect("a fresh watch");
+async fn node(store: Store, mut watch: Watch) {
     while let Ok(event) = watch.next().await {
         let stored = &event.object;
         let held = !stored.object.items_at(&["metadata", "finalizers"]).is_empty();

@@ -3,6 +3,7 @@
 use super::super::field::Field;
 use super::{BAD_NUMBER, at_least, metadata, pod};
 use crate::base::diag::Diagnostics;
+use crate::object::schedule::{Schedule, ScheduleFault};
 use crate::object::selector::Selector;
 
 const SELECTOR_MISMATCH: &str = "wharf::policy::selector_mismatch";
@@ -152,56 +153,21 @@ fn rolling(spec: &Field, key: &str, sink: &mut Diagnostics) {
 /// Five fields, or a name such as `@daily`.
 fn schedule(field: &Field, sink: &mut Diagnostics) {
     let Some(text) = field.text() else { return };
-    if text.starts_with("TZ=") || text.starts_with("CRON_TZ=") {
-        return sink.push(
-            field.error(BAD_SCHEDULE, "must not name a time zone").help("use `spec.timeZone`"),
-        );
-    }
-    if let Some(name) = text.strip_prefix('@') {
-        let names = ["yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly"];
-        if !names.contains(&name) && !name.starts_with("every ") {
-            sink.push(field.error(BAD_SCHEDULE, format_args!("`{text}` is no known schedule")));
+    let Err(fault) = Schedule::parse(text) else { return };
+    let wrong = |what: String| field.error(BAD_SCHEDULE, what);
+    sink.push(match fault {
+        ScheduleFault::Zone => {
+            wrong("must not name a time zone".to_owned()).help("use `spec.timeZone`")
         }
-        return;
-    }
-    let parts: Vec<&str> = text.split_whitespace().collect();
-    let units =
-        [("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 6)];
-    if parts.len() != units.len() {
-        let what = format_args!("`{text}` has {} fields, five are needed", parts.len());
-        let help = "minute, hour, day, month, weekday: `30 3 * * *` is 3:30 each day";
-        return sink.push(field.error(BAD_SCHEDULE, what).help(help));
-    }
-    for (part, (unit, least, most)) in parts.iter().zip(units) {
-        if !part.split(',').all(|range| is_range(range, least, most)) {
-            let what = format_args!("`{text}` has the {unit} `{part}`, from {least} to {most} are");
-            sink.push(field.error(BAD_SCHEDULE, format_args!("{what} allowed")));
+        ScheduleFault::Unknown => wrong(format!("`{text}` is no known schedule")),
+        ScheduleFault::Count(count) => {
+            let help = "minute, hour, day, month, weekday: `30 3 * * *` is 3:30 each day";
+            wrong(format!("`{text}` has {count} fields, five are needed")).help(help)
         }
-    }
-}
-
-fn is_range(range: &str, least: u32, most: u32) -> bool {
-    let (range, step) = range.split_once('/').unwrap_or((range, "1"));
-    if !step.parse::<u32>().is_ok_and(|step| step > 0) {
-        return false;
-    }
-    let number = |text: &str| {
-        const NAMES: [&str; 19] = [
-            "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-            "sun", "mon", "tue", "wed", "thu", "fri", "sat",
-        ];
-        let named = NAMES.iter().position(|name| name.eq_ignore_ascii_case(text));
-        let named = named.and_then(|at| u32::try_from(if at < 12 { at + 1 } else { at - 12 }).ok());
-        text.parse().ok().or(named).filter(|number| (least..=most).contains(number))
-    };
-    match range.split_once('-') {
-        _ if range == "*" || range == "?" => true,
-        Some((from, to)) => match (number(from), number(to)) {
-            (Some(from), Some(to)) => from <= to,
-            _ => false,
-        },
-        None => number(range).is_some(),
-    }
+        ScheduleFault::Field { unit, text: part, least, most } => {
+            wrong(format!("`{text}` has the {unit} `{part}`, from {least} to {most} are allowed"))
+        }
+    });
 }
 
 /// Checks a `HorizontalPodAutoscaler`.

@@ -2,29 +2,21 @@
 
 use super::{PLAIN_RULES, Rules, default, keep, name, pod};
 use crate::agent::api::fault::Faults;
+use crate::agent::jobs;
 use crate::object::meta;
 use crate::object::selector::Selector;
 use crate::yaml::Node;
-
-/// Labels of a Job's pods: each name as it is now, and as it was.
-const UID_LABELS: [&str; 2] = ["batch.kubernetes.io/controller-uid", "controller-uid"];
-const NAME_LABELS: [&str; 2] = ["batch.kubernetes.io/job-name", "job-name"];
 
 pub(crate) static JOB: Rules = Rules {
     default: |object| {
         default(object, "spec", Node::map());
         if let Some(spec) = object.get_mut("spec") {
-            fill(spec);
+            jobs::fill(spec);
+            pod::fill_template(spec);
         }
-        label_as_template(object);
+        jobs::label_as_template(object);
     },
-    create: |object| {
-        if !is_manual(object) {
-            generate_selector(object);
-        }
-        label_as_template(object);
-        object.set("status", Node::map());
-    },
+    create: jobs::complete,
     update: |new, old| keep(new, old, "status"),
     validate: |object, faults| {
         if let Some(spec) = object.get("spec") {
@@ -38,64 +30,17 @@ pub(crate) static JOB: Rules = Rules {
     ..PLAIN_RULES
 };
 
-/// Fills in a Job's spec.
-pub(super) fn fill(spec: &mut Node) {
-    if spec.get("parallelism").is_none() {
-        default(spec, "completions", 1);
-    }
-    default(spec, "parallelism", 1);
-    let per_index = spec.get("backoffLimitPerIndex").is_some();
-    default(spec, "backoffLimit", if per_index { i64::from(i32::MAX) } else { 6 });
-    default(spec, "completionMode", "NonIndexed");
-    default(spec, "suspend", false);
-    let policy = spec.get("podFailurePolicy").is_some();
-    default(spec, "podReplacementPolicy", if policy { "Failed" } else { "TerminatingOrFailed" });
-    default(spec, "manualSelector", false);
-    let rules = spec.at_mut(&["podFailurePolicy", "rules"]).and_then(Node::as_list_mut);
-    for rule in rules.into_iter().flatten() {
-        let patterns = rule.get_mut("onPodConditions").and_then(Node::as_list_mut);
-        patterns.into_iter().flatten().for_each(|pattern| default(pattern, "status", "True"));
-    }
-    pod::fill_template(spec);
-}
-
-/// A Job without labels has those of its pods.
-fn label_as_template(object: &mut Node) {
-    if meta::labels(object).is_none_or(crate::yaml::Map::is_empty)
-        && let Some(labels) = object.at(&["spec", "template", "metadata", "labels"]).cloned()
-    {
-        object.set_at(&["metadata", "labels"], labels);
-    }
-}
-
-fn is_manual(object: &Node) -> bool {
-    object.at(&["spec", "manualSelector"]).and_then(Node::as_bool) == Some(true)
-}
-
-/// Labels the pods with what they belong to, and selects them by it.
-fn generate_selector(object: &mut Node) {
-    let (uid, own) = (meta::uid(object).to_owned(), meta::name(object).to_owned());
-    let named = NAME_LABELS.iter().map(|label| (label, &own));
-    for (label, value) in UID_LABELS.iter().map(|label| (label, &uid)).chain(named) {
-        let path = ["spec", "template", "metadata", "labels", label];
-        if object.at(&path).is_none() {
-            object.set_at(&path, value.as_str());
-        }
-    }
-    let path = ["spec", "selector", "matchLabels", UID_LABELS[0]];
-    if object.at(&path).is_none() {
-        object.set_at(&path, uid);
-    }
-}
-
 /// What was said of the selector must be what is generated.
 fn validate_generated(object: &Node, faults: &mut Faults) {
-    let Some(selector) = object.at(&["spec", "selector"]).filter(|_| !is_manual(object)) else {
+    let Some(selector) = object.at(&["spec", "selector"]).filter(|_| !jobs::is_manual(object))
+    else {
         return;
     };
     let labels = object.at(&["spec", "template", "metadata", "labels"]);
     let mut expected = Node::map();
-    for (names, value) in [(UID_LABELS, meta::uid(object)), (NAME_LABELS, meta::name(object))] {
+    for (names, value) in
+        [(jobs::UID_LABELS, meta::uid(object)), (jobs::NAME_LABELS, meta::name(object))]
+    {
         for label in names {
             expected.set(label, value);
             let path = format!("spec.template.metadata.labels[{label}]");

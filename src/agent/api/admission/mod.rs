@@ -8,6 +8,7 @@
 //! change its `strategy.go`, rules and their texts its `validation.go`.
 
 mod config_map;
+mod cron_job;
 pub(crate) mod definition;
 mod endpoints;
 mod event;
@@ -31,6 +32,7 @@ use super::fault::Faults;
 use crate::yaml::Node;
 
 pub(crate) use config_map::{CONFIG_MAP, SECRET};
+pub(crate) use cron_job::CRON_JOB;
 pub(crate) use definition::DEFINITION;
 pub(crate) use endpoints::{ENDPOINT_SLICE, ENDPOINTS};
 pub(crate) use event::EVENT;

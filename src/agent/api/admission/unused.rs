@@ -72,6 +72,7 @@ pub(crate) fn warnings(kind: &str, object: &Node) -> Vec<String> {
     let (fields, path): (_, &[&str]) = match kind {
         "Pod" => (POD, &["spec"]),
         "Deployment" | "ReplicaSet" | "Job" => (POD, &["spec", "template", "spec"]),
+        "CronJob" => (POD, &["spec", "jobTemplate", "spec", "template", "spec"]),
         "Service" => (SERVICE, &["spec"]),
         "CustomResourceDefinition" => (DEFINITION, &["spec"]),
         _ => return Vec::new(),

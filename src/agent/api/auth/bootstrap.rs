@@ -87,7 +87,7 @@ fn roles() -> Vec<(&'static str, Value)> {
         rule(&[""], &core, &read),
         rule(&[""], &["namespaces"], &["get", "list", "watch"]),
         rule(&["apps"], &apps, &read),
-        rule(&["batch"], &["jobs", "jobs/status"], &read),
+        rule(&["batch"], &["cronjobs", "cronjobs/status", "jobs", "jobs/status"], &read),
         rule(&["discovery.k8s.io"], &["endpointslices"], &read),
     ];
     let mut edit = view.clone();
@@ -113,7 +113,7 @@ fn roles() -> Vec<(&'static str, Value)> {
             &["deployments", "deployments/scale", "replicasets", "replicasets/scale"],
             &write,
         ),
-        rule(&["batch"], &["jobs"], &write),
+        rule(&["batch"], &["cronjobs", "jobs"], &write),
         rule(&["coordination.k8s.io"], &["leases"], &[&read[..], &write].concat()),
     ]);
     let mut admin = edit.clone();

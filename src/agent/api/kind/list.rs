@@ -326,6 +326,19 @@ pub(super) static KINDS: &[Facts] = &[
     },
     Facts {
         group: "batch",
+        kind: "CronJob",
+        plural: "cronjobs",
+        singular: "cronjob",
+        short: &["cj"],
+        categories: &["all"],
+        status: true,
+        generation: true,
+        rules: &rules::CRON_JOB,
+        columns: &columns::CRON_JOB,
+        ..PLAIN
+    },
+    Facts {
+        group: "batch",
         kind: "Job",
         plural: "jobs",
         singular: "job",

@@ -1,6 +1,6 @@
-//! Columns of Jobs.
+//! Columns of Jobs and `CronJob`s.
 
-use super::cell::{age, count, human_duration, name};
+use super::cell::{age, count, human_duration, join, name, since};
 use super::workload::{CONTAINERS, IMAGES, template};
 use super::{AGE, Column, Columns, NAME};
 use crate::yaml::Node;
@@ -20,13 +20,7 @@ pub(crate) static JOB: Columns = Columns {
         AGE,
         CONTAINERS,
         IMAGES,
-        Column::text(
-            "Selector",
-            "A label query over pods that should match the pod count. Normally, the system sets \
-             this field for you. More info: \
-             https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors",
-        )
-        .wide(),
+        SELECTOR,
     ],
     cells: |object, now| {
         let mut cells = vec![
@@ -40,6 +34,79 @@ pub(crate) static JOB: Columns = Columns {
         cells
     },
 };
+
+pub(crate) static CRON_JOB: Columns = Columns {
+    columns: &[
+        NAME,
+        Column::text(
+            "Schedule",
+            "The schedule in Cron format, see https://en.wikipedia.org/wiki/Cron.",
+        ),
+        Column::text(
+            "Timezone",
+            "The time zone name for the given schedule, see \
+             https://en.wikipedia.org/wiki/List_of_tz_database_time_zones. If not specified, this \
+             will default to the time zone of the kube-controller-manager process. The set of \
+             valid time zone names and the time zone offset is loaded from the system-wide time \
+             zone database by the API server during CronJob validation and the controller manager \
+             during execution. If no system-wide time zone database can be found a bundled version \
+             of the database is used instead. If the time zone name becomes invalid during the \
+             lifetime of a CronJob or due to a change in host configuration, the controller will \
+             stop creating new new Jobs and will create a system event with the reason \
+             UnknownTimeZone. More information can be found in \
+             https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#time-zones",
+        ),
+        Column {
+            kind: "boolean",
+            ..Column::text(
+                "Suspend",
+                "This flag tells the controller to suspend subsequent executions, it does not \
+                 apply to already started executions.  Defaults to false.",
+            )
+        },
+        Column::integer("Active", "A list of pointers to currently running jobs."),
+        Column::text(
+            "Last Schedule",
+            "Information when was the last time the job was successfully scheduled.",
+        ),
+        AGE,
+        CONTAINERS,
+        IMAGES,
+        SELECTOR,
+    ],
+    cells: |object, now| {
+        let text = |path: &[&str]| object.str_at(path).unwrap_or("<none>").to_owned();
+        let last = object.at(&["status", "lastScheduleTime"]);
+        let suspended = match object.at(&["spec", "suspend"]).and_then(Node::as_bool) {
+            Some(true) => "True",
+            Some(false) => "False",
+            None => "<unset>",
+        };
+        let active = object.items_at(&["status", "active"]).len();
+        let pod = ["spec", "jobTemplate", "spec", "template", "spec", "containers"];
+        let containers = object.items_at(&pod);
+        vec![
+            name(object),
+            text(&["spec", "schedule"]).into(),
+            text(&["spec", "timeZone"]).into(),
+            suspended.into(),
+            i64::try_from(active).unwrap_or(i64::MAX).into(),
+            last.map_or_else(|| "<none>".to_owned(), |last| since(Some(last), now)).into(),
+            age(object, now),
+            join(containers, "name").into(),
+            join(containers, "image").into(),
+            "<none>".into(),
+        ]
+    },
+};
+
+const SELECTOR: Column = Column::text(
+    "Selector",
+    "A label query over pods that should match the pod count. Normally, the system sets this field \
+     for you. More info: \
+     https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors",
+)
+.wide();
 
 fn status(job: &Node) -> &'static str {
     let has = |kind: &str| {

@@ -16,7 +16,7 @@ use crate::yaml::{Map, Node};
 use jiff::Timestamp;
 
 pub(crate) use access::{BINDING, CREATED, PRIORITY_CLASS, RESOURCE_QUOTA};
-pub(crate) use batch::JOB;
+pub(crate) use batch::{CRON_JOB, JOB};
 pub(crate) use core::{
     CONFIG_MAP, EVENT, LEASE, NAMESPACE, NODE, PLAIN, SECRET, SERVICE, SERVICE_ACCOUNT,
 };

@@ -231,3 +231,31 @@ async fn a_job_of_another_controller_is_left_alone() {
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     assert!(world.list("pods").is_empty() && world.job().get("status").is_none());
 }
+
+#[tokio::test]
+async fn a_cron_job_makes_jobs_that_run() {
+    let world = World::new();
+    let job = job("ends", &json!({}));
+    let mut spec = job["spec"].clone();
+    spec.as_object_mut().expect("fields").remove("selector");
+    let cron = json!({
+        "apiVersion": "batch/v1", "kind": "CronJob",
+        "metadata": {"name": "c", "namespace": "n"},
+        "spec": {"schedule": "@every 1s", "jobTemplate": {"spec": spec}},
+    });
+    world.create("cronjobs.batch", cron).await;
+    let succeeded = |world: &World| {
+        let cron = world.get("cronjobs.batch", "c").unwrap_or_default();
+        cron.at(&["status", "lastSuccessfulTime"]).is_some()
+    };
+    world.until("a Job succeeded", succeeded).await;
+    let job = world.list(JOBS)[0].object.clone();
+    let uid = ["spec", "selector", "matchLabels", "batch.kubernetes.io/controller-uid"];
+    assert_eq!(job.str_at(&uid), Some(meta::uid(&job)));
+    assert!(meta::name(&job).starts_with("c-") && job.i64_at(&["spec", "backoffLimit"]) == Some(6));
+    let key = Key::new("cronjobs.batch", "n", "c");
+    world.store.commit(vec![Op::Delete { key, expect: None }]).await.expect("it is there");
+    world
+        .until("nothing left", |world| world.list(JOBS).is_empty() && world.list("pods").is_empty())
+        .await;
+}
