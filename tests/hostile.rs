@@ -272,6 +272,88 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// Fields of kustomizations with values that they may have, and some that they may not.
+const FIELDS: &[&str] = &[
+    "resources: [a.yaml, b.yaml]",
+    "resources: [a.yaml, .., nothing.yaml, 'https://x/y', b.yaml/]",
+    "components: [c]",
+    "crds: [a.yaml]",
+    "namespace: n",
+    "namePrefix: p-",
+    "nameSuffix: [s]",
+    "commonLabels: {l: v, 'a/b': null}",
+    "labels: [{pairs: {l: v}, includeSelectors: true, fields: [{path: a/*/b[]/c, create: true}]}]",
+    "commonAnnotations: {a: 1}",
+    "images: [{name: 'nginx(', newTag: '1'}, {name: nginx, newName: x, digest: 'sha256:0'}]",
+    "replicas: [{name: web, count: 3}, {name: web, count: -1}]",
+    "configMapGenerator: [{name: g, literals: [a=b, c], files: [a.yaml, k=b.yaml], envs: [b.yaml]}]",
+    "secretGenerator: [{name: g, behavior: merge, literals: ['a=\\x00']}]",
+    "generatorOptions: {disableNameSuffixHash: true, labels: {a: b}}",
+    "patches: [{path: p.yaml}, {path: p.yaml, target: {kind: 'Dep.*', name: '${A}'}}]",
+    "patches: [{patch: '[{op: add, path: /spec/x/-, value: [1]}]', target: {labelSelector: 'a in (b'}}]",
+    "patches: [{patch: '{kind: Deployment, metadata: {name: web}, spec: {$patch: replace}}', \
+     target: {kind: Deployment}, options: {allowKindChange: true}}]",
+    "patchesStrategicMerge: [p.yaml, '{a: b}']",
+    "patchesJson6902: [{target: {version: v1, kind: Service, name: web}, path: p.yaml}]",
+    "replacements: [{source: {kind: Service, fieldPath: metadata.name, options: {delimiter: e, index: 9}}, \
+     targets: [{select: {kind: Deployment}, fieldPaths: ['spec.*.[name=x].y', 'a.-.b'], \
+     options: {create: true}}]}]",
+    "vars: [{name: V, objref: {kind: Service, name: web, apiVersion: v1}, fieldref: {fieldpath: 'spec[0'}}]",
+    "configurations: [conf.yaml]",
+    "transformers: [conf.yaml, p.yaml]",
+    "generators: [p.yaml]",
+    "validators: [a.yaml]",
+    "openapi: {path: a.yaml}",
+    "buildMetadata: [originAnnotations, transformerAnnotations, managedByLabel, x]",
+    "sortOptions: {order: legacy, legacySortOptions: {orderFirst: [Service]}}",
+    "helmCharts: [{name: x, releaseName: y}]",
+    "kind: Component",
+    "apiVersion: kustomize.config.k8s.io/v1alpha1",
+    "nonsense: {a: [b]}",
+];
+
+const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  \
+                   annotations: {a: '$(V)'}\nspec:\n  template:\n    spec:\n      containers:\n      - \
+                   name: x\n        image: nginx:1\n        envFrom: [{configMapRef: {name: g}}]\n";
+
+proptest! {
+    #![proptest_config(kustomizations())]
+
+    #[test]
+    fn any_kustomization_gives_objects_or_faults(
+        start in prop::sample::select(vec![FIELDS[0], FIELDS[0], ""]),
+        fields in prop::collection::vec(prop::sample::select(&FIELDS[1..]), 0..5),
+        inner in prop::collection::vec(prop::sample::select(FIELDS), 0..3),
+        odd in prop_oneof![9 => Just(Vec::new()), 1 => soup()],
+        object in prop_oneof![3 => Just(WEB.as_bytes().to_vec()), 1 => soup()],
+        patch in prop_oneof![1 => Just(WEB.as_bytes().to_vec()), 2 => soup()],
+    ) {
+        let is_sound = !start.is_empty() && fields.is_empty() && odd.is_empty() && object == WEB.as_bytes();
+        let outer = [format!("{start}\n{}\n", fields.join("\n")).into_bytes(), odd].concat();
+        let inner = format!("kind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\n{}\n", inner.join("\n"));
+        let files: &[(&str, &[u8])] = &[
+            ("kustomization.yaml", &outer),
+            ("c/kustomization.yaml", inner.as_bytes()),
+            ("a.yaml", &object),
+            ("b.yaml", b"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {a: b}}\n"),
+            ("p.yaml", &patch),
+            ("conf.yaml", b"nameReference: [{kind: Service, fieldSpecs: [{path: spec/*, kind: Deployment}]}]\n\
+              varReference: [{path: metadata/annotations}]\nimages: [{path: spec/template/0}]\n"),
+        ];
+        let start = Instant::now();
+        let first = run(files).map(|compiled| compiled.objects.len()).ok();
+        prop_assert!(start.elapsed() < Duration::from_secs(20));
+        prop_assert!(!is_sound || first == Some(2));
+        prop_assert_eq!(first, run(files).map(|compiled| compiled.objects.len()).ok());
+    }
+}
+
+/// As many as `PROPTEST_CASES` says.
+fn kustomizations() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases.unwrap_or(300)) }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -8,11 +8,13 @@ use super::chart_source;
 use super::exit::Failure;
 use super::source_args::{SourceFlags, read_text};
 use super::ui::Ui;
-use crate::base::diag::{Diagnostic, Diagnostics};
+use crate::base::diag::Diagnostics;
 use crate::base::source::Sources;
+use crate::base::suggest;
 use crate::package::chart;
 use crate::values::{self, SetFlag, SetKind};
 use crate::yaml::Node;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Reads the values that the flags name.
@@ -27,13 +29,10 @@ pub fn read(ui: &Ui, flags: &SourceFlags, sources: &Arc<Sources>) -> Result<Node
         let shown = if name == "-" { "stdin" } else { name };
         match chart::read_values(shown, text.as_bytes(), sources) {
             Ok(node) => values::layer(&mut merged, node),
-            Err((text, span)) => faults.push(
-                Diagnostic::error(
-                    "wharf::values::invalid",
-                    format!("failed to parse {name}: {text}"),
-                )
-                .at(span, "found here"),
-            ),
+            Err(mut fault) => {
+                fault.text = format!("failed to parse {name}: {}", fault.text);
+                faults.push(fault.diagnostic("wharf::values::invalid"));
+            }
         }
     }
     let flags = [
@@ -66,7 +65,21 @@ fn text_of(ui: &Ui, flags: &SourceFlags, name: &str) -> Result<String, Failure> 
     }
     read_text(name.trim()).map_err(|error| {
         let message = format!("values cannot be read from `{name}`: {error}");
-        let fault = miette::MietteDiagnostic::new(message).with_code("wharf::values::unreadable");
+        let mut fault =
+            miette::MietteDiagnostic::new(message).with_code("wharf::values::unreadable");
+        fault.help = nearest_file(Path::new(name.trim()));
         Failure::failed(fault)
     })
+}
+
+/// The file beside one that is not there which may be meant.
+fn nearest_file(path: &Path) -> Option<String> {
+    let folder = match path.parent()? {
+        here if here.as_os_str().is_empty() => Path::new("."),
+        folder => folder,
+    };
+    let entries = folder.read_dir().ok()?.flatten();
+    let names: Vec<String> =
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).take(1000).collect();
+    suggest::did_you_mean(path.file_name()?.to_str()?, names.iter().map(String::as_str))
 }

@@ -146,6 +146,15 @@ pub struct YamlError {
     pub diagnostic: Box<Diagnostic>,
 }
 
+impl YamlError {
+    /// What is wrong in plain words, and the remedy.
+    #[must_use]
+    pub fn advice(&self) -> Vec<String> {
+        let Diagnostic { message, help, .. } = &*self.diagnostic;
+        [Some(message.clone()), help.clone()].into_iter().flatten().collect()
+    }
+}
+
 impl fmt::Display for YamlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.diagnostic.message)

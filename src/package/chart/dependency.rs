@@ -4,6 +4,7 @@ use super::coalesce::{self, Warnings};
 use super::load::Chart;
 use super::metadata::{Dependency, Import};
 use super::version;
+use crate::base::source::Span;
 use crate::template::gotmpl::value::Entries;
 use crate::template::gotmpl::{Map, Value};
 use std::cell::RefCell;
@@ -12,11 +13,12 @@ use std::rc::Rc;
 
 /// The names of dependencies that a chart lists and does not hold.
 #[must_use]
-pub fn missing(chart: &Chart) -> Vec<String> {
+pub fn missing(chart: &Chart) -> Vec<(String, Span)> {
     let listed = chart.metadata.dependencies.borrow();
     let held = |name: &str| chart.dependencies.iter().any(|inner| inner.metadata.name == name);
-    let names = listed.iter().flatten().map(|dependency| dependency.name.clone());
-    names.filter(|name| !held(name)).collect()
+    let names =
+        listed.iter().flatten().map(|dependency| (dependency.name.clone(), dependency.span));
+    names.filter(|(name, _)| !held(name)).collect()
 }
 
 /// Gives dependencies their aliases, drops those that conditions and tags turn off, and imports

@@ -1,10 +1,11 @@
 //! The files of a chart to a [`Chart`], with the charts inside of it.
 
 use super::decode::Mismatch;
-use super::metadata::Metadata;
+use super::metadata::{self, Metadata};
 use crate::base::archive;
 use crate::base::diag::Diagnostic;
 use crate::base::source::{FileId, Sources, Span};
+use crate::base::suggest;
 use crate::base::tree::{FileTree, Limits};
 use crate::template::gotmpl::{Map, Value};
 use crate::yaml::{self, Dialect, Entry, Node, YamlError};
@@ -65,7 +66,7 @@ impl File {
 /// The first fault that keeps it from being one.
 pub fn load(tree: &FileTree, sources: &Sources) -> Result<Chart, Diagnostic> {
     let files = files_of(tree);
-    let mut loader = Loader { sources, left: MAX_BYTES, root: true };
+    let mut loader = Loader { sources, left: MAX_BYTES, root: true, chart_yaml: Node::NULL };
     loader.spend(&files).map_err(Fault::into_diagnostic)?;
     loader.chart(files, 0).map_err(Fault::into_diagnostic)
 }
@@ -98,10 +99,14 @@ fn extension(name: &str) -> &str {
 }
 
 /// A fault: Helm's text, and where it is.
-struct Fault {
-    text: String,
-    span: Span,
-    notes: Vec<String>,
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// Helm's text.
+    pub text: String,
+    /// Where it is.
+    pub span: Span,
+    /// What it means, and what to do.
+    pub notes: Vec<String>,
 }
 
 impl Fault {
@@ -113,7 +118,7 @@ impl Fault {
         Fault {
             text: format!("{what}: error converting YAML to JSON: {}", error.go_text),
             span: error.diagnostic.labels.first().map_or(Span::NONE, |label| label.span),
-            notes: vec![error.diagnostic.message.clone()],
+            notes: error.advice(),
         }
     }
 
@@ -124,8 +129,13 @@ impl Fault {
     }
 
     fn into_diagnostic(self) -> Diagnostic {
-        let diagnostic =
-            Diagnostic::error("wharf::package::chart", self.text).at(self.span, "found here");
+        self.diagnostic("wharf::package::chart")
+    }
+
+    /// The fault with a code.
+    #[must_use]
+    pub fn diagnostic(self, code: &'static str) -> Diagnostic {
+        let diagnostic = Diagnostic::error(code, self.text).at(self.span, "found here");
         self.notes.into_iter().fold(diagnostic, Diagnostic::note)
     }
 }
@@ -136,6 +146,8 @@ struct Loader<'a> {
     left: u64,
     /// True until the outermost `Chart.yaml` was read.
     root: bool,
+    /// The `Chart.yaml` that was read last.
+    chart_yaml: Node,
 }
 
 impl Loader<'_> {
@@ -164,13 +176,13 @@ impl Loader<'_> {
                 "Chart.yaml" => {}
                 "Chart.lock" => drop(self.document(&file, "cannot load Chart.lock")?),
                 "values.yaml" => {
-                    parts.written = read_values(&file.shown, &file.bytes, self.sources).map_err(
-                        |(text, span)| Fault {
-                            text: format!("cannot load values.yaml: {text}"),
-                            span,
-                            notes: Vec::new(),
-                        },
-                    )?;
+                    parts.written =
+                        read_values(&file.shown, &file.bytes, self.sources).map_err(|fault| {
+                            Fault {
+                                text: format!("cannot load values.yaml: {}", fault.text),
+                                ..fault
+                            }
+                        })?;
                 }
                 "values.schema.json" => parts.schema = Some(file),
                 "requirements.yaml" => {
@@ -196,7 +208,7 @@ impl Loader<'_> {
         let Some(mut metadata) = metadata else {
             return Err(Fault::new("Chart.yaml file is missing"));
         };
-        metadata.validate().map_err(Fault::new)?;
+        metadata.validate().map_err(|text| self.incomplete(text))?;
         if metadata.api_version == "v1" {
             parts.files.append(&mut parts.locked);
         }
@@ -233,6 +245,7 @@ impl Loader<'_> {
         let what = "cannot load Chart.yaml";
         let root = self.document(file, what)?;
         let outermost = std::mem::take(&mut self.root);
+        self.chart_yaml = root.clone();
         let mut metadata = Metadata::default();
         metadata
             .read(&root, if outermost { "loader.chartBase" } else { "v2.Metadata" })
@@ -247,6 +260,24 @@ impl Loader<'_> {
             _ => {}
         }
         Ok(Some(metadata))
+    }
+
+    /// The fault of a `Chart.yaml` that lacks something: a key that is misspelt may be why.
+    fn incomplete(&self, text: String) -> Fault {
+        let mut fault = Fault::new(text);
+        let wanted =
+            fault.text.strip_suffix(" is required").and_then(|text| text.rsplit('.').next());
+        let Some(wanted) = wanted else { return fault };
+        let keys = self.chart_yaml.as_map().map(|map| map.iter().as_slice()).unwrap_or_default();
+        let unknown = |entry: &&Entry| !metadata::FIELDS.contains(&entry.key.as_str());
+        let names = keys.iter().filter(unknown).map(|entry| entry.key.as_str());
+        if let Some(near) = suggest::nearest(wanted, names) {
+            let entry = keys.iter().find(|entry| entry.key == near);
+            let note = format!("`{near}` is no field of `Chart.yaml`: did you mean `{wanted}`?");
+            fault.span = entry.map_or(Span::NONE, |entry| entry.key_span);
+            fault.notes = vec![note];
+        }
+        fault
     }
 
     /// A chart under `charts/`: an archive, or a folder.
@@ -290,7 +321,7 @@ struct Parts {
 ///
 /// # Errors
 /// Helm's text, and where the fault is.
-pub fn read_values(shown: &str, bytes: &[u8], sources: &Sources) -> Result<Node, (String, Span)> {
+pub fn read_values(shown: &str, bytes: &[u8], sources: &Sources) -> Result<Node, Fault> {
     let mut text = String::from_utf8_lossy(bytes);
     if !text.is_empty() && !text.ends_with('\n') {
         // Helm adds it, so that a block of text at the end has one, too
@@ -298,22 +329,18 @@ pub fn read_values(shown: &str, bytes: &[u8], sources: &Sources) -> Result<Node,
     }
     let id = sources.add(shown, text.as_ref());
     let mut merged = Node::map();
-    for document in documents(&text).map_err(|text| (text, Span::NONE))? {
+    for document in documents(&text).map_err(Fault::new)? {
         let what = "cannot unmarshal yaml document";
         // offsets count in the file only for what stands at its beginning
         let at_start = std::ptr::eq(document.as_ptr(), text.as_ptr());
         let id = if at_start { id } else { FileId::NONE };
-        let node = yaml::parse_first(document, id, Dialect::GoYamlV2).map_err(|error| {
-            let fault = Fault::yaml(what, &error);
-            (fault.text, fault.span)
-        })?;
+        let node = yaml::parse_first(document, id, Dialect::GoYamlV2)
+            .map_err(|error| Fault::yaml(what, &error))?;
         if node.is_null() {
             continue;
         }
-        super::decode::Fields::root(&node, "", "map[string]interface {}").map_err(|mismatch| {
-            let fault = Fault::mismatch(what, &mismatch);
-            (fault.text, fault.span)
-        })?;
+        super::decode::Fields::root(&node, "", "map[string]interface {}")
+            .map_err(|mismatch| Fault::mismatch(what, &mismatch))?;
         merge(&mut merged, node);
     }
     Ok(merged)

@@ -3,6 +3,7 @@
 //! Reading and judging follow Helm, down to the texts of faults.
 
 use super::decode::{Fields, Mismatch};
+use crate::base::source::Span;
 use crate::yaml::Node;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
@@ -67,6 +68,8 @@ pub struct Maintainer {
 /// A chart that another depends on.
 #[derive(Clone, Debug, Default)]
 pub struct Dependency {
+    /// Where it is listed.
+    pub span: Span,
     /// Name of the chart.
     pub name: String,
     /// The versions that will do.
@@ -84,6 +87,27 @@ pub struct Dependency {
     /// The name that its parent knows it by.
     pub alias: String,
 }
+
+/// The fields of a `Chart.yaml`.
+pub(super) const FIELDS: &[&str] = &[
+    "annotations",
+    "apiVersion",
+    "appVersion",
+    "condition",
+    "dependencies",
+    "deprecated",
+    "description",
+    "home",
+    "icon",
+    "keywords",
+    "kubeVersion",
+    "maintainers",
+    "name",
+    "sources",
+    "tags",
+    "type",
+    "version",
+];
 
 /// Values that a chart takes from a dependency.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -243,6 +267,7 @@ impl Dependency {
         let enabled = fields.bool("enabled")?;
         let imports = fields.items("import-values", "[]interface {}")?;
         Ok(Dependency {
+            span: node.span,
             alias,
             condition,
             enabled,

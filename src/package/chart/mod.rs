@@ -21,6 +21,6 @@ mod tests;
 mod version;
 
 pub use dependency::{missing, settle};
-pub use load::{Chart, File, load, name, read_values};
+pub use load::{Chart, Fault, File, load, name, read_values};
 pub use metadata::{Dependency, Import, Maintainer, Metadata};
 pub use version::is_compatible;

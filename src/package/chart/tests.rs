@@ -17,10 +17,11 @@ fn run(files: &[(&str, &str)], user: &str) -> Result<String, String> {
     let mut chart = load(&tree, &sources).map_err(|fault| fault.message)?;
     let missing = missing(&chart);
     if !missing.is_empty() {
-        let names = missing.join(", ");
+        let names: Vec<_> = missing.into_iter().map(|(name, _)| name).collect();
+        let names = names.join(", ");
         return Err(format!("found in Chart.yaml, but missing in charts/ directory: {names}"));
     }
-    let user = read_values("u", user.as_bytes(), &sources).map_err(|(text, _)| text)?;
+    let user = read_values("u", user.as_bytes(), &sources).map_err(|fault| fault.text)?;
     let Value::Map(user) = Value::from_node(&user) else { panic!("values are a map") };
     settle(&mut chart, &user, &mut Vec::new())?;
     let values = coalesce::coalesce(&chart, &user, &mut Vec::new())?;

@@ -6,6 +6,7 @@ use crate::template::gotmpl::go_type::{INT, STRING_MAP};
 use crate::template::gotmpl::objects::{self, Capabilities, VALUES};
 use crate::template::gotmpl::value::Entries;
 use crate::template::gotmpl::{Job, Map, Source, Text, Value};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// The templates of a chart and of those in it, and what each of them gets.
@@ -15,6 +16,8 @@ pub(super) struct Templates<'a> {
     pub(super) jobs: Vec<Job>,
     /// Each template's file, and the path of charts that it belongs to, without the outermost.
     pub(super) files: Vec<Owned<'a>>,
+    /// Where each name is in these lists.
+    places: HashMap<String, usize>,
 }
 
 /// A file of one of the charts.
@@ -105,13 +108,21 @@ impl<'a> Templates<'a> {
                 continue;
             }
             let name = format!("{path}/{}", file.name);
-            self.sources.push(Source { name: name.as_str().into(), text: (&*file.bytes).into() });
-            self.jobs.push(Job {
-                name: name.as_str().into(),
-                data: data.clone(),
-                base_path: base_path.clone(),
-            });
-            self.files.push(Owned { name, file, charts: charts.clone() });
+            let text = Text::from(name.as_str());
+            let source = Source { name: text.clone(), text: (&*file.bytes).into() };
+            let job = Job { name: text, data: data.clone(), base_path: base_path.clone() };
+            let owned = Owned { name, file, charts: charts.clone() };
+            // two versions of a chart side by side have the same names: the later one stays
+            if let Some(at) = self.places.get(&owned.name) {
+                self.sources[*at] = source;
+                self.jobs[*at] = job;
+                self.files[*at] = owned;
+            } else {
+                self.places.insert(owned.name.clone(), self.files.len());
+                self.sources.push(source);
+                self.jobs.push(job);
+                self.files.push(owned);
+            }
         }
         data
     }

@@ -35,7 +35,7 @@ pub(super) struct Unreadable {
     pub(super) text: String,
     /// Where in the rendered file.
     pub(super) span: Span,
-    pub(super) note: Option<String>,
+    pub(super) notes: Vec<String>,
 }
 
 /// A rendered file.
@@ -119,7 +119,7 @@ impl Rendering {
                 self.name, error.go_text
             ),
             span: shifted(span, self.file, offset),
-            note: Some(error.diagnostic.message.clone()),
+            notes: error.advice(),
         }
     }
 
@@ -132,7 +132,7 @@ impl Rendering {
                 self.name, mismatch.text
             ),
             span: shifted(mismatch.span, self.file, offset),
-            note: None,
+            notes: Vec::new(),
         })?;
         let hook = match head.hook() {
             Some(Ok(hook)) => Some(hook),

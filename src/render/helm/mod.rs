@@ -8,6 +8,7 @@
 //! All of it runs on a thread of its own with a large stack, for templates nest as deep as they
 //! like. Rendering reads its request and nothing else.
 
+mod advice;
 mod capabilities;
 mod chance;
 mod data;
@@ -144,26 +145,30 @@ fn run(request: &Request<'_>, sources: &Sources) -> Result<Release, Failed> {
     let deprecated = chart.metadata.deprecated;
     let missing = chart::missing(&chart);
     if !missing.is_empty() {
-        return Err(Diagnostic::error(
-            "wharf::package::chart_dependency",
-            format!(
-                "found in Chart.yaml, but missing in charts/ directory: {}",
-                missing.join(", ")
-            ),
-        )
-        .help("`wharf template CHART --dependency-update` fetches them into its folder `charts`")
-        .into());
+        let names: Vec<&str> = missing.iter().map(|(name, _)| name.as_str()).collect();
+        let text =
+            format!("found in Chart.yaml, but missing in charts/ directory: {}", names.join(", "));
+        let mut fault = Diagnostic::error("wharf::package::chart_dependency", text).help(
+            "`wharf template CHART --dependency-update` fetches them into its folder `charts`",
+        );
+        for (_, span) in &missing {
+            fault = fault.at(*span, "listed here");
+        }
+        return Err(fault.into());
     }
     let user = user_values(request.values, sources);
     let mut warnings = Vec::new();
-    let invalid = |text: String| Diagnostic::error("wharf::values::chart", text);
+    let invalid = |text: String, chart: &Chart| {
+        fault::of_values(text, &origin::Written::new(chart, request.values))
+    };
     chart::settle(&mut chart, &user, &mut warnings)
-        .map_err(|text| invalid(format!("chart dependencies processing failed: {text}")))?;
+        .map_err(|text| invalid(format!("chart dependencies processing failed: {text}"), &chart))?;
     warnings.clear();
     if deprecated {
         warnings.push("this chart is deprecated".to_owned());
     }
-    let values = coalesce::coalesce(&chart, &user, &mut warnings).map_err(invalid)?;
+    let values =
+        coalesce::coalesce(&chart, &user, &mut warnings).map_err(|text| invalid(text, &chart))?;
     let written = origin::Written::new(&chart, request.values);
     if !request.skip_schemas {
         let rejected = schema::check(&chart, &values);
@@ -204,7 +209,7 @@ fn run(request: &Request<'_>, sources: &Sources) -> Result<Release, Failed> {
         done => done,
     };
     let manifests = manifests.map_err(|unreadable| Failed {
-        faults: fault::of_manifest(unreadable).into(),
+        faults: fault::of_manifest(unreadable, sources).into(),
         rendered: files.iter().map(|(name, file)| (name.clone(), file.text.to_vec())).collect(),
     })?;
     let mut crds = Vec::new();

@@ -45,24 +45,25 @@ impl<'a> Written<'a> {
     /// Where the value at a path is written, as the chart sees it that the names lead to: the
     /// user's values count before those of charts, and those of outer charts before inner ones.
     pub(super) fn value(&self, charts: &[String], path: &[&str]) -> Option<Span> {
+        self.node(charts, path).map(|node| node.span).filter(|span| !span.is_none())
+    }
+
+    /// As [`Written::value`]: the value itself.
+    pub(super) fn node(&self, charts: &[String], path: &[&str]) -> Option<&Node> {
         let global = path.first() == Some(&"global");
         let whole = |charts: &[String]| -> Vec<String> {
             let prefix = charts.iter().filter(|_| !global).cloned();
             prefix.chain(path.iter().map(|&key| key.to_owned())).collect()
         };
-        let find = |node: &Node, path: Vec<String>| {
-            let keys: Vec<&str> = path.iter().map(String::as_str).collect();
-            node.at(&keys).filter(|node| !node.is_null()).map(|node| node.span)
-        };
-        let mut found = find(self.user, whole(charts));
+        let mut found = find(self.user, &whole(charts));
         let (mut here, mut left) = (Some(&self.chart), charts);
         while let (None, Some(values)) = (found, here) {
-            found = find(&values.node, whole(left));
+            found = find(&values.node, &whole(left));
             let Some((name, rest)) = left.split_first() else { break };
             here = values.inside.iter().find(|inner| inner.name == *name);
             left = rest;
         }
-        found.filter(|span| !span.is_none())
+        found
     }
 
     /// Where the values are written that a piece of a template names.
@@ -77,6 +78,12 @@ impl<'a> Written<'a> {
         }
         spans
     }
+}
+
+/// The value at a path, unless it is null.
+fn find<'n>(node: &'n Node, path: &[String]) -> Option<&'n Node> {
+    let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+    node.at(&keys).filter(|node| !node.is_null())
 }
 
 /// The files of templates in the table of sources, each added when it is first asked for.
@@ -111,11 +118,22 @@ impl<'a, 'c> Origins<'a, 'c> {
     pub(super) fn place(&self, place: &Place, node: &str) -> Option<(Span, Vec<Span>)> {
         let (id, owned) = self.file(&place.template)?;
         let text = owned.file.text()?;
-        let rest = text.get(place.offset..)?;
+        let stands_at = |start: usize| {
+            !node.is_empty() && text.get(start..).is_some_and(|rest| rest.starts_with(node))
+        };
+        // of a chain of fields, Go tells where the second begins
+        let first = place.offset.saturating_sub(node.len());
+        let start = (first..=place.offset).rev().find(|at| stands_at(*at)).unwrap_or(place.offset);
+        let rest = text.get(start..)?;
         let line = rest.lines().next().unwrap_or_default();
-        let end = if rest.starts_with(node) && !node.is_empty() { node.len() } else { line.len() };
+        let end = if stands_at(start) { node.len() } else { line.len() };
         let values = self.written.named_in(&owned.charts, &rest[..end.max(line.len())]);
-        Some((Span::new(id, place.offset, place.offset + end), values))
+        Some((Span::new(id, start, start + end), values))
+    }
+
+    /// The charts that lead to the one with the template.
+    pub(super) fn charts(&self, template: &str) -> Option<&'a [String]> {
+        self.by_name.get(template).map(|owned| &*owned.charts)
     }
 
     /// Adds a rendered file with its way back.

@@ -124,6 +124,26 @@ fn a_bad_line_leads_to_the_template_and_the_value() {
 }
 
 #[test]
+fn of_two_versions_of_a_chart_side_by_side_the_listed_one_is_rendered() {
+    let (sources, chance) = (Sources::new(), Chance::default());
+    let chart = |version: &str| format!("name: cache\nversion: {version}\n");
+    let pod = |name: &str| format!("kind: Pod\napiVersion: v1\nmetadata: {{name: {name}}}\n");
+    let tree = tree(&[
+        ("Chart.yaml", &format!("{CHART}dependencies: [{{name: cache, version: 1.x}}]\n")),
+        ("charts/new/Chart.yaml", &chart("2.0.0")),
+        ("charts/new/templates/a.yaml", &pod("new")),
+        ("charts/new/templates/b.yaml", &pod("only")),
+        ("charts/old/Chart.yaml", &chart("1.0.0")),
+        ("charts/old/templates/a.yaml", &pod("old")),
+    ]);
+    let values = Node::map();
+    let release = render(&request(&tree, &values, &chance), &sources).unwrap();
+    let (rendered, _) = objects(&release, &sources).unwrap();
+    let names: Vec<_> = rendered.objects.iter().map(|it| it.id().to_string()).collect();
+    assert_eq!(names, ["Pod old", "Pod only"]);
+}
+
+#[test]
 fn a_version_of_kubernetes_must_be_one() {
     let (sources, chance) = (Sources::new(), Chance::default());
     let (tree, values) = (tree(&[]), Node::map());

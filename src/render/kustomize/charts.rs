@@ -227,9 +227,9 @@ impl Chart<'_> {
     }
 
     fn read(&self, builder: &Builder<'_>, shown: &str, bytes: &[u8]) -> Result<Node, Diagnostics> {
-        chart::read_values(shown, bytes, builder.sources).map_err(|(message, span)| {
-            let fault = Diagnostic::error("wharf::render::helm_chart", message);
-            Diagnostics::from(fault.at(span, "here").at(self.args.span, "for this chart"))
+        chart::read_values(shown, bytes, builder.sources).map_err(|fault| {
+            let fault = fault.diagnostic("wharf::render::helm_chart");
+            Diagnostics::from(fault.at(self.args.span, "for this chart"))
         })
     }
 

@@ -121,12 +121,27 @@ pub struct ParseError {
     pub place: Place,
     /// The function that is not defined, where that is the fault.
     pub unknown: Option<String>,
+    /// Where the action or the block begins that does not end, where that is the fault.
+    pub opened: Option<Box<Place>>,
 }
 
 impl ParseError {
-    /// A suggestion, where there is one: the function that was meant.
+    /// A suggestion, where there is one.
     #[must_use]
     pub fn help(&self) -> Option<String> {
-        suggest::did_you_mean(self.unknown.as_deref()?, super::funcs::names())
+        if let Some(unknown) = &self.unknown {
+            return suggest::did_you_mean(unknown, super::funcs::names());
+        }
+        let help = match (&self.opened, &self.message) {
+            (Some(_), message) if message.ends_with("unexpected EOF") => {
+                "write `{{ end }}` where it ends"
+            }
+            (Some(_), message) if message.contains("unclosed action") => "an action ends with `}}`",
+            (None, message) if message.ends_with("unexpected {{end}}") => {
+                "nothing is open here: there is one `{{ end }}` too many, or a block ends too soon"
+            }
+            _ => return None,
+        };
+        Some(help.to_owned())
     }
 }

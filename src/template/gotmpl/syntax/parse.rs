@@ -63,6 +63,7 @@ struct Scope {
     variables: Vec<usize>,
     declared: Vec<usize>,
     action_line: usize,
+    action_start: usize,
     ranges: usize,
     parentheses: usize,
     controls: usize,
@@ -77,6 +78,7 @@ impl Scope {
             variables: vec![0],
             declared: vec![1],
             action_line: 0,
+            action_start: 0,
             ranges: 0,
             parentheses: 0,
             controls: 0,
@@ -111,6 +113,8 @@ struct Fault {
     start: usize,
     /// The name of a function that is not known.
     unknown: Option<String>,
+    /// Where the action or the block begins that does not end.
+    opened: Option<usize>,
 }
 
 /// What ends a body.
@@ -148,6 +152,7 @@ impl Parser<'_> {
             message: format!("template: {}:{}: {}", self.name, fault.line, fault.message),
             place,
             unknown: fault.unknown,
+            opened: fault.opened.map(|start| Box::new(Place::of(self.name, self.text, start))),
         }
     }
 
@@ -157,7 +162,16 @@ impl Parser<'_> {
             line: self.scope.line,
             start: self.scope.start,
             unknown: None,
+            opened: None,
         }))
+    }
+
+    /// As [`Parser::fail`], of something that begins at `opened` and does not end.
+    fn fail_open<T>(&self, message: impl Into<String>, opened: usize) -> Parsed<T> {
+        self.fail(message).map_err(|mut fault: Box<Fault>| {
+            fault.opened = Some(opened);
+            fault
+        })
     }
 
     fn unexpected<T>(&self, token: &Token, context: &str) -> Parsed<T> {
@@ -165,11 +179,16 @@ impl Parser<'_> {
             return self.fail(format!("unexpected {} in {context}", self.describe(token)));
         }
         let started = self.scope.action_line;
+        let begin = self.scope.action_start;
+        if started == token.line && token.fault == "unclosed action" {
+            return self.fail_open(token.fault.clone(), begin);
+        }
         if started == 0 || started == token.line {
             return self.fail(token.fault.clone());
         }
         let action = if token.fault.ends_with(" action") { "" } else { " in action" };
-        self.fail(format!("{}{action} started at {}:{started}", token.fault, self.name))
+        let message = format!("{}{action} started at {}:{started}", token.fault, self.name);
+        self.fail_open(message, begin)
     }
 
     fn describe(&self, token: &Token) -> String {
@@ -242,7 +261,7 @@ impl Parser<'_> {
                 let delimiter = self.next();
                 let token = self.next_non_space();
                 if token.kind == Kind::Keyword(Keyword::Define) {
-                    self.definition()?;
+                    self.definition(token.start)?;
                     continue;
                 }
                 self.back(token);
@@ -256,13 +275,13 @@ impl Parser<'_> {
         Ok(body)
     }
 
-    fn definition(&mut self) -> Parsed<()> {
+    fn definition(&mut self, start: usize) -> Parsed<()> {
         const CONTEXT: &str = "define clause";
         let outer = std::mem::replace(&mut self.scope, Scope::new());
         let token = self.next_non_space();
         let name = self.template_name(&token, CONTEXT)?;
         self.expect(Kind::RightDelim, CONTEXT)?;
-        let (body, ending) = self.body()?;
+        let (body, ending) = self.body(start)?;
         if let Ending::Else(..) = ending {
             return self.fail(format!("unexpected {} in {CONTEXT}", ending.text()));
         }
@@ -288,8 +307,8 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Nodes up to `end` or `else`.
-    fn body(&mut self) -> Parsed<(Body, Ending)> {
+    /// Nodes up to the `end` or `else` of what begins at `opened`.
+    fn body(&mut self, opened: usize) -> Parsed<(Body, Ending)> {
         let mut body = Body { start: self.peek_non_space().start, nodes: Vec::new() };
         while self.peek_non_space().kind != Kind::End {
             match self.text_or_action()? {
@@ -297,7 +316,7 @@ impl Parser<'_> {
                 Piece::Ending(ending) => return Ok((body, ending)),
             }
         }
-        self.fail("unexpected EOF")
+        self.fail_open("unexpected EOF", opened)
     }
 
     fn text_or_action(&mut self) -> Parsed<Piece> {
@@ -306,6 +325,7 @@ impl Parser<'_> {
             Kind::Text => Ok(Piece::Node(Node::Text(token.start, self.text_of(&token).into()))),
             Kind::LeftDelim => {
                 self.scope.action_line = token.line;
+                self.scope.action_start = token.start;
                 let piece = self.action()?;
                 self.scope.action_line = 0;
                 Ok(piece)
@@ -321,7 +341,7 @@ impl Parser<'_> {
             return Ok(Piece::Node(Node::Action(self.pipeline("command", Kind::RightDelim)?)));
         };
         Ok(Piece::Node(match keyword {
-            Keyword::Block => self.block()?,
+            Keyword::Block => self.block(token.start)?,
             Keyword::Break => self.jump(&token, "{{break}}", Node::Break)?,
             Keyword::Continue => self.jump(&token, "{{continue}}", Node::Continue)?,
             Keyword::Else => return Ok(Piece::Ending(self.else_ending()?)),
@@ -329,10 +349,10 @@ impl Parser<'_> {
                 self.expect(Kind::RightDelim, "end")?;
                 return Ok(Piece::Ending(Ending::End));
             }
-            Keyword::If => Node::If(self.control("if")?),
-            Keyword::Range => Node::Range(self.control("range")?),
+            Keyword::If => Node::If(self.control("if", token.start)?),
+            Keyword::Range => Node::Range(self.control("range", token.start)?),
             Keyword::Template => self.template_call()?,
-            Keyword::With => Node::With(self.control("with")?),
+            Keyword::With => Node::With(self.control("with", token.start)?),
             Keyword::Define | Keyword::Dot | Keyword::Nil => {
                 self.back(token);
                 Node::Action(self.pipeline("command", Kind::RightDelim)?)
@@ -365,7 +385,7 @@ impl Parser<'_> {
         }
     }
 
-    fn control(&mut self, context: &str) -> Parsed<Box<Branch>> {
+    fn control(&mut self, context: &str, opened: usize) -> Parsed<Box<Branch>> {
         if self.scope.controls >= CONTROLS || !stack::has_room() {
             return self.fail("control structures are nested too deep");
         }
@@ -375,22 +395,22 @@ impl Parser<'_> {
         let pipe = self.pipeline(context, Kind::RightDelim)?;
         let is_range = usize::from(context == "range");
         self.scope.ranges += is_range;
-        let (body, ending) = self.body()?;
+        let (body, ending) = self.body(opened)?;
         self.scope.ranges -= is_range;
         let otherwise = match ending {
             Ending::End => None,
             Ending::Else(start, Some(Keyword::If)) if context == "if" => {
                 self.next();
-                let nodes = vec![Node::If(self.control("if")?)];
+                let nodes = vec![Node::If(self.control("if", start)?)];
                 Some(Body { start, nodes })
             }
             Ending::Else(start, Some(Keyword::With)) if context == "with" => {
                 self.next();
-                let nodes = vec![Node::With(self.control("with")?)];
+                let nodes = vec![Node::With(self.control("with", start)?)];
                 Some(Body { start, nodes })
             }
             Ending::Else(..) => {
-                let (body, ending) = self.body()?;
+                let (body, ending) = self.body(opened)?;
                 if let Ending::Else(..) = ending {
                     return self.fail(format!("expected end; found {}", ending.text()));
                 }
@@ -404,7 +424,7 @@ impl Parser<'_> {
         Ok(Box::new(Branch { pipe, body, otherwise }))
     }
 
-    fn block(&mut self) -> Parsed<Node> {
+    fn block(&mut self, opened: usize) -> Parsed<Node> {
         const CONTEXT: &str = "block clause";
         let token = self.next_non_space();
         let name = self.template_name(&token, CONTEXT)?;
@@ -415,7 +435,7 @@ impl Parser<'_> {
         let inner = Scope { controls: self.scope.controls + 1, ..Scope::new() };
         self.deepest = self.deepest.max(inner.controls);
         let outer = std::mem::replace(&mut self.scope, inner);
-        let (body, ending) = self.body()?;
+        let (body, ending) = self.body(opened)?;
         if let Ending::Else(..) = ending {
             self.scope = outer;
             return self.fail(format!("unexpected {} in {CONTEXT}", ending.text()));
@@ -672,6 +692,7 @@ impl Parser<'_> {
                 line: self.scope.line,
                 start: token.start,
                 unknown: Some(name.into_owned()),
+                opened: None,
             })),
         }
     }
