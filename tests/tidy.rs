@@ -53,13 +53,14 @@ const AGENT: &[(&str, u8)] = &[
     ("runtime", 0),
     ("store", 0),
     ("endpoints", 1),
-    ("entry", 1),
+    ("claims", 1),
+    ("entry", 2),
     ("events", 1),
     ("jobs", 1),
     ("token", 1),
-    ("node", 2),
-    ("control", 2),
-    ("api", 2),
+    ("node", 3),
+    ("control", 3),
+    ("api", 3),
 ];
 
 /// Lines of code after which a file must be split, unless it stands in [`LARGE`].

@@ -5,6 +5,7 @@
 //! ```
 
 pub mod api;
+pub mod claims;
 pub mod control;
 pub mod endpoints;
 pub mod entry;
@@ -82,6 +83,7 @@ impl Agent {
             inside: config.node.as_ref().map(|node| node.network.pod_subnet.gateway()),
             services: config.services,
         };
+        let volumes = config.node.as_ref().map(NodeConfig::volumes);
         let tokens = Arc::new(api::tokens(&server.pki)?);
         let node = match config.node {
             Some(node) => {
@@ -100,8 +102,9 @@ impl Agent {
         };
         let server = Server::start(&server, parts).await?;
         let authority = server.authority().to_owned();
+        let facts = control::runner::Facts { authority, volumes };
         let runner =
-            control::runner::Runner::new(store.clone(), entry, clock, api::resources(), authority);
+            control::runner::Runner::new(store.clone(), entry, clock, api::resources(), facts);
         let controllers = tokio::spawn(runner.run());
         Ok(Agent { store, server, controllers, node })
     }

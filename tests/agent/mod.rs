@@ -1,6 +1,7 @@
 //! The agent as a whole: pods that really run, behind real addresses. Needs root and kubectl.
 
 mod accounts;
+mod claims;
 mod conformance;
 mod faults;
 mod image;

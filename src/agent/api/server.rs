@@ -3,7 +3,7 @@
 //! Clients may be slow, greedy or hostile: handshakes, headers and bodies have deadlines and
 //! limits, and there is a limit to how many connections are served at a time.
 
-use super::admission::priority_class;
+use super::admission::{priority_class, storage};
 use super::auth::authorize::{self, Action};
 use super::auth::{Authenticator, Identity, bootstrap, identify, impersonate, subject};
 use super::kind::Kinds;
@@ -181,6 +181,7 @@ impl Server {
             namespace::ensure(&api).await?;
             own_service::ensure(&api, service, address.port(), inside).await?;
             priority_class::ensure(&api).await?;
+            storage::ensure(&api).await?;
             bootstrap::ensure(&api).await
         };
         prepared.await.map_err(ServerError::Prepare)?;

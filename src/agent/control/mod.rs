@@ -9,6 +9,7 @@
 //! moment loses nothing. Controllers talk to each other and to the node only through the store.
 
 pub mod account;
+pub mod claim;
 pub mod cron_job;
 pub mod deployment;
 pub mod endpoint;

@@ -9,8 +9,9 @@
 
 use super::owner::controller_uid;
 use super::{
-    Action, Seen, View, account, cron_job, deployment, endpoint, garbage, job, replica_set,
+    Action, Seen, View, account, claim, cron_job, deployment, endpoint, garbage, job, replica_set,
 };
+use crate::agent::claims::{self, CLAIMS, CLASSES, VOLUMES};
 use crate::agent::endpoints;
 use crate::agent::entry::{Entry, Refusal};
 use crate::agent::events::{self, Event};
@@ -24,6 +25,7 @@ use futures::future::select_all;
 use jiff::Timestamp;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -37,7 +39,18 @@ enum Task {
     CronJob { namespace: String, name: String },
     Account { namespace: String },
     Endpoints { namespace: String, name: String },
+    Claim { namespace: String, name: String },
+    Volume { name: String },
     Garbage(Key),
+}
+
+/// What controllers know besides objects.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The certificate of the API's authority, as PEM, that every namespace is to have.
+    pub authority: String,
+    /// Where volumes for claims are made, if there are pods.
+    pub volumes: Option<PathBuf>,
 }
 
 /// How long a step that could not be written waits before it is tried again.
@@ -60,8 +73,7 @@ pub struct Runner {
     clock: Arc<dyn Clock>,
     /// What is always watched.
     resources: Vec<Resource>,
-    /// The certificate of the API's authority, as PEM.
-    authority: String,
+    facts: Facts,
     /// What is watched besides: resources that were defined.
     custom: Vec<Resource>,
     index: Index,
@@ -74,21 +86,21 @@ pub struct Runner {
 
 impl Runner {
     /// Makes a runner that watches `resources`: those of the controllers, and all whose objects
-    /// may own or be owned. `authority` is the certificate that every namespace is to have, as PEM.
+    /// may own or be owned.
     #[must_use]
     pub fn new(
         store: Store,
         entry: Entry,
         clock: Arc<dyn Clock>,
         resources: Vec<Resource>,
-        authority: String,
+        facts: Facts,
     ) -> Runner {
         Runner {
             store,
             entry,
             clock,
             resources,
-            authority,
+            facts,
             custom: Vec::new(),
             index: Index::default(),
             queue: VecDeque::new(),
@@ -270,12 +282,29 @@ impl Runner {
             "configmaps" if name == account::ROOT_CA => {
                 self.enqueue(Task::Account { namespace });
             }
+            CLAIMS => {
+                if let Some(name) = stored.object.str_at(&["spec", "volumeName"]) {
+                    self.enqueue(Task::Volume { name: name.to_owned() });
+                }
+                self.enqueue(Task::Claim { namespace, name });
+            }
+            VOLUMES => {
+                self.enqueue(Task::Volume { name });
+                self.unbound_concerned();
+            }
+            CLASSES => self.unbound_concerned(),
             "resourcequotas" | "limitranges" | "serviceaccounts" | PRIORITIES => {
                 for task in std::mem::take(&mut self.refused) {
                     self.enqueue(task);
                 }
             }
             _ => {}
+        }
+        if stored.key.resource.as_str() == "pods" {
+            for name in claims::of_pod(&stored.object) {
+                let namespace = stored.key.namespace.to_string();
+                self.enqueue(Task::Claim { namespace, name: name.to_owned() });
+            }
         }
         if change == Change::Deleted {
             for dependent in self.index.dependents(meta::uid(&stored.object)) {
@@ -308,6 +337,20 @@ impl Runner {
             if selector.is_some_and(|selector| selector.matches(meta::labels(&pod.object))) {
                 let namespace = service.key.namespace.to_string();
                 self.enqueue(Task::Endpoints { namespace, name: service.key.name.to_string() });
+            }
+        }
+    }
+
+    /// Enqueues all claims that wait for a volume.
+    fn unbound_concerned(&mut self) {
+        let (claims, _) = self.store.list(&CLAIMS.into(), None);
+        for claim in claims {
+            if claim.object.str_at(&["status", "phase"]) != Some("Bound") {
+                let (namespace, name) = (&claim.key.namespace, &claim.key.name);
+                self.enqueue(Task::Claim {
+                    namespace: namespace.to_string(),
+                    name: name.to_string(),
+                });
             }
         }
     }
@@ -355,11 +398,20 @@ impl Runner {
             Task::CronJob { namespace, name } => {
                 ("cronjob-controller", cron_job::reconcile(&view, namespace, name))
             }
-            Task::Account { namespace } => {
-                ("serviceaccount-controller", account::reconcile(&view, namespace, &self.authority))
-            }
+            Task::Account { namespace } => (
+                "serviceaccount-controller",
+                account::reconcile(&view, namespace, &self.facts.authority),
+            ),
             Task::Endpoints { namespace, name } => {
                 ("endpoint-controller", endpoint::reconcile(&view, namespace, name))
+            }
+            Task::Claim { namespace, name } => {
+                let folder = self.facts.volumes.as_deref();
+                let actions = claim::reconcile(&view, namespace, name, folder);
+                ("persistentvolume-controller", actions)
+            }
+            Task::Volume { name } => {
+                ("persistentvolume-controller", claim::reconcile_volume(&view, name))
             }
             Task::Garbage(key) => {
                 let actions = self.store.get(key).map_or_else(Vec::new, |stored| {
@@ -481,7 +533,7 @@ impl Batch<'_> {
             let name = metadata::generate_name(prefix);
             object.set_at(&["metadata", "name"], name);
         }
-        let uncounted = ["serviceaccounts", "configmaps", "endpoints"];
+        let uncounted = ["serviceaccounts", "configmaps", "endpoints", VOLUMES];
         let counts_generation = !uncounted.contains(&resource.as_str());
         metadata::prepare_create(&mut object, self.now, counts_generation);
         let message = match resource.as_str() {
@@ -583,6 +635,7 @@ fn resource_of(object: &Node) -> &'static str {
         Some("ConfigMap") => "configmaps",
         Some("Endpoints") => "endpoints",
         Some("EndpointSlice") => "endpointslices.discovery.k8s.io",
+        Some("PersistentVolume") => VOLUMES,
         _ => "pods",
     }
 }

@@ -1,7 +1,7 @@
 //! Controllers over a store in memory, with a node on which every image but `bad` gets ready; a
 //! container of `ends` succeeds at once, one of `fails` fails with the code 3.
 
-use super::runner::Runner;
+use super::runner::{Facts, Runner};
 use crate::agent::entry::Entry;
 use crate::agent::store::{Key, Op, Store, Stored, Watch, metadata};
 use crate::base::clock::SystemClock;
@@ -35,8 +35,9 @@ impl World {
         let store = Store::in_memory().expect("a store in memory");
         let resources = RESOURCES.iter().map(|name| (*name).into()).collect();
         let clock = Arc::new(SystemClock);
+        let facts = Facts { authority: "PEM".to_owned(), volumes: None };
         let entry = Entry::new(store.clone());
-        let runner = Runner::new(store.clone(), entry, clock, resources, "PEM".to_owned());
+        let runner = Runner::new(store.clone(), entry, clock, resources, facts);
         // from before there is any pod, so that it sees them all
         let (_, revision) = store.list(&"pods".into(), None);
         let watch = store.watch(&"pods".into(), None, revision).expect("a fresh watch");

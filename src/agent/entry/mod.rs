@@ -7,15 +7,17 @@
 //! ```
 //!
 //! These are Kubernetes' admission plugins that read other objects: `Priority`, `ServiceAccount`,
-//! `LimitRanger`, `ResourceQuota`. What a kind asks of its objects alone is the API's business.
+//! `DefaultStorageClass`, `LimitRanger`, `ResourceQuota`. What a kind asks of its objects alone is the API's business.
 
 mod account;
+mod class;
 mod limits;
 mod priority;
 mod quota;
 
 pub use quota::COUNTED;
 
+use crate::agent::claims::CLAIMS;
 use crate::agent::store::{Resource, Store};
 use crate::yaml::Node;
 use serde_json::json;
@@ -54,6 +56,9 @@ impl Entry {
             priority::fill(&self.store, object)?;
             let status = json!({"phase": "Pending", "qosClass": quality(object)});
             object.set("status", Node::from(status));
+        }
+        if resource.as_str() == CLAIMS {
+            class::fill(&self.store, object);
         }
         limits::check(&self.store, resource, object)
     }

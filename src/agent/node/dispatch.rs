@@ -14,6 +14,7 @@ use super::pod::{Input, Worker, remove_volumes};
 use super::references::References;
 use super::schedule::{self, Obstacle, Requests};
 use super::volume::Volumes;
+use crate::agent::claims::{self, CLAIMS};
 use crate::agent::events::Event as Occurrence;
 use crate::agent::runtime::{Container, Exit, Sandbox};
 use crate::agent::store::{Change, Event, Expired, Key, Stored};
@@ -72,8 +73,19 @@ impl Dispatch {
             let store = self.host.store.clone();
             let (pods, revision) = store.list(&"pods".into(), None);
             let watch = |resource: &str| store.watch(&resource.into(), None, revision);
-            let (Ok(mut pod_watch), Ok(mut map_watch), Ok(mut secret_watch), Ok(mut node_watch)) =
-                (watch("pods"), watch("configmaps"), watch("secrets"), watch("nodes"))
+            let (
+                Ok(mut pod_watch),
+                Ok(mut map_watch),
+                Ok(mut secret_watch),
+                Ok(mut claim_watch),
+                Ok(mut node_watch),
+            ) = (
+                watch("pods"),
+                watch("configmaps"),
+                watch("secrets"),
+                watch(CLAIMS),
+                watch("nodes"),
+            )
             else {
                 continue;
             };
@@ -103,6 +115,14 @@ impl Dispatch {
                     },
                     event = node_watch.next() => match event {
                         Ok(_) => {
+                            self.retry().await;
+                            Ok(())
+                        }
+                        Err(expired) => Err(expired),
+                    },
+                    event = claim_watch.next() => match event {
+                        Ok(event) => {
+                            self.configured(&event);
                             self.retry().await;
                             Ok(())
                         }
@@ -197,7 +217,9 @@ impl Dispatch {
             let used = self.workers.values().filter_map(|worker| worker.requests.as_ref());
             let used = Requests::sum(used);
             let own = self.host.store.get(&Key::new("nodes", "", &self.host.config.node_name));
-            let obstacle = own.and_then(|own| schedule::obstacle(pod, &own.object, &used));
+            let obstacle = self.without_volume(stored);
+            let obstacle = obstacle
+                .or_else(|| own.and_then(|own| schedule::obstacle(pod, &own.object, &used)));
             if let Some(obstacle) = obstacle {
                 self.waiting.insert(uid.to_owned(), stored.key.clone());
                 self.hold_back(stored, &obstacle).await;
@@ -226,6 +248,15 @@ impl Dispatch {
             tell,
         };
         self.workers.insert(uid.to_owned(), assigned);
+    }
+
+    /// What keeps a pod waiting whose claims have no volumes.
+    fn without_volume(&self, stored: &Stored) -> Option<Obstacle> {
+        let namespace = stored.key.namespace.as_str();
+        let found = claims::of_pod(&stored.object)
+            .find_map(|name| claims::folder(&self.host.store, namespace, name).err())?;
+        let message = format!("0/1 nodes are available: {found}.");
+        Some(Obstacle { reason: "Unschedulable", message })
     }
 
     /// Says in the status why a pod does not run.

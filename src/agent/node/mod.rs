@@ -27,6 +27,7 @@ mod schedule;
 pub mod service;
 mod start;
 pub mod status;
+mod storage;
 pub mod volume;
 
 use super::runtime::image::{ImageError, ImageStore};
@@ -62,6 +63,12 @@ pub struct NodeConfig {
 }
 
 impl NodeConfig {
+    /// The folder of the volumes that claims get.
+    #[must_use]
+    pub fn volumes(&self) -> PathBuf {
+        self.state_dir.join("volumes")
+    }
+
     /// What the runtime of such a node needs.
     #[must_use]
     pub fn runtime(&self) -> RuntimeConfig {
@@ -111,6 +118,7 @@ impl LocalNode {
         let dns_ip = config.network.pod_subnet.gateway();
         let runtime = Runtime::open(config.runtime()).await?;
         let capacity = machine::capacity(&config.state_dir);
+        let volumes = config.volumes();
         let config = Config {
             node_name: config.name.unwrap_or_else(machine::host_name),
             host_ip: machine::host_ip(),
@@ -118,13 +126,15 @@ impl LocalNode {
             run_dir: config.run_dir,
             dns_ip,
         };
-        let host = Arc::new(Host::new(config, store, runtime, images, tokens, clock, capacity));
+        let host =
+            Arc::new(Host::new(config, store.clone(), runtime, images, tokens, clock, capacity));
         // pods are measured by the Node object
         machine::register(&host).await;
         let mut tasks = JoinSet::new();
         tasks.spawn(dispatch::run(Arc::clone(&host)));
         tasks.spawn(machine::keep(Arc::clone(&host)));
         tasks.spawn(answer_names(Arc::clone(&host)));
+        tasks.spawn(storage::run(store, volumes));
         Ok(LocalNode { host, tasks })
     }
 

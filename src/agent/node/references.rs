@@ -1,20 +1,23 @@
-//! Which ConfigMaps and Secrets a pod uses, so that it hears of their changes.
+//! Which ConfigMaps, Secrets and claims a pod uses, so that it hears of their changes.
 
+use crate::agent::claims::{CLAIMS, of_pod};
 use crate::agent::store::Key;
 use crate::yaml::Node;
 use std::collections::BTreeSet;
 
-/// The names of the ConfigMaps and Secrets that a pod uses.
+/// The names of the ConfigMaps, Secrets and claims that a pod uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct References {
     config_maps: BTreeSet<String>,
     secrets: BTreeSet<String>,
+    claims: BTreeSet<String>,
 }
 
 impl References {
     /// Those of volumes and environments.
     pub(super) fn of(pod: &Node) -> References {
-        let mut found = References::default();
+        let claims = of_pod(pod).map(str::to_owned).collect();
+        let mut found = References { claims, ..References::default() };
         for volume in pod.items_at(&["spec", "volumes"]) {
             found.config_map(volume.str_at(&["configMap", "name"]));
             found.secret(volume.str_at(&["secret", "secretName"]));
@@ -43,6 +46,7 @@ impl References {
     pub(super) fn contains(&self, key: &Key) -> bool {
         match key.resource.as_str() {
             "configmaps" => self.config_maps.contains(key.name.as_str()),
+            CLAIMS => self.claims.contains(key.name.as_str()),
             "secrets" => self.secrets.contains(key.name.as_str()),
             _ => false,
         }

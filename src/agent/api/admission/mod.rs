@@ -25,6 +25,7 @@ mod rbac;
 mod resource_quota;
 pub(crate) mod service;
 mod service_account;
+pub(crate) mod storage;
 pub(crate) mod unused;
 mod workload;
 
@@ -47,6 +48,7 @@ pub(crate) use rbac::{CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING};
 pub(crate) use resource_quota::RESOURCE_QUOTA;
 pub(crate) use service::SERVICE;
 pub(crate) use service_account::SERVICE_ACCOUNT;
+pub(crate) use storage::{CLAIM, STORAGE_CLASS, VOLUME};
 pub(crate) use workload::{DEPLOYMENT, REPLICA_SET};
 
 /// What a kind asks of its objects.

@@ -37,7 +37,6 @@ const POD: &[(&str, When, &str)] = &[
     ("volumes[].csi", When::Set, "the volume cannot be mounted"),
     ("volumes[].ephemeral", When::Set, "the volume cannot be mounted"),
     ("volumes[].nfs", When::Set, "the volume cannot be mounted"),
-    ("volumes[].persistentVolumeClaim", When::Set, "the volume cannot be mounted"),
     ("containers[].resizePolicy", When::Set, "containers are not resized in place"),
     ("containers[].restartPolicyRules", When::Set, "the restart policy alone decides"),
     ("containers[].securityContext.appArmorProfile", When::Set, "no profile is applied"),

@@ -66,6 +66,7 @@ fn roles() -> Vec<(&'static str, Value)> {
         "events",
         "limitranges",
         "persistentvolumeclaims",
+        "persistentvolumeclaims/status",
         "pods",
         "pods/log",
         "pods/status",

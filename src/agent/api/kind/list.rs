@@ -115,6 +115,29 @@ pub(super) static KINDS: &[Facts] = &[
         ..PLAIN
     },
     Facts {
+        kind: "PersistentVolumeClaim",
+        plural: "persistentvolumeclaims",
+        singular: "persistentvolumeclaim",
+        short: &["pvc"],
+        status: true,
+        delete_returns_object: true,
+        rules: &rules::CLAIM,
+        columns: &columns::CLAIM,
+        ..PLAIN
+    },
+    Facts {
+        kind: "PersistentVolume",
+        plural: "persistentvolumes",
+        singular: "persistentvolume",
+        short: &["pv"],
+        namespaced: false,
+        status: true,
+        delete_returns_object: true,
+        rules: &rules::VOLUME,
+        columns: &columns::VOLUME,
+        ..PLAIN
+    },
+    Facts {
         kind: "Pod",
         plural: "pods",
         singular: "pod",
@@ -427,6 +450,18 @@ pub(super) static KINDS: &[Facts] = &[
         generation: true,
         rules: &rules::PRIORITY_CLASS,
         columns: &columns::PRIORITY_CLASS,
+        ..PLAIN
+    },
+    Facts {
+        group: "storage.k8s.io",
+        kind: "StorageClass",
+        plural: "storageclasses",
+        singular: "storageclass",
+        short: &["sc"],
+        namespaced: false,
+        delete_returns_object: true,
+        rules: &rules::STORAGE_CLASS,
+        columns: &columns::STORAGE_CLASS,
         ..PLAIN
     },
 ];

@@ -8,6 +8,7 @@ mod core;
 mod custom;
 mod endpoints;
 mod pod;
+mod storage;
 mod workload;
 
 use super::kind::Kind;
@@ -23,6 +24,7 @@ pub(crate) use core::{
 pub(crate) use custom::{DEFINITION, text_of};
 pub(crate) use endpoints::{ENDPOINT_SLICE, ENDPOINTS};
 pub(crate) use pod::POD;
+pub(crate) use storage::{CLAIM, STORAGE_CLASS, VOLUME};
 pub(crate) use workload::{DEPLOYMENT, REPLICA_SET};
 
 /// The columns of a kind.

@@ -150,23 +150,24 @@ pub(super) fn judge(
 
 /// Checks the namespace of a body against that of the path, and fills it in.
 pub(super) fn place(request: &Request, mut node: Node) -> Result<Node, Status> {
+    if !request.kind().namespaced {
+        // objects of the whole cluster have none, whatever they say
+        node.remove_at(&["metadata", "namespace"]);
+        return Ok(node);
+    }
     let said = node.str_at(&["metadata", "namespace"]).unwrap_or_default();
     if !said.is_empty() && said != request.namespace() {
-        return Err(Status::bad_request(
-            if request.namespace().is_empty() && request.kind().namespaced {
-                "an empty namespace may not be set during creation".to_owned()
-            } else {
-                "the namespace of the provided object does not match the namespace sent on the request"
+        return Err(Status::bad_request(if request.namespace().is_empty() {
+            "an empty namespace may not be set during creation".to_owned()
+        } else {
+            "the namespace of the provided object does not match the namespace sent on the request"
                 .to_owned()
-            },
-        ));
+        }));
     }
-    if request.kind().namespaced && request.namespace().is_empty() {
+    if request.namespace().is_empty() {
         return Err(Status::bad_request("an empty namespace may not be set during creation"));
     }
-    if request.kind().namespaced {
-        node.set_at(&["metadata", "namespace"], request.namespace());
-    }
+    node.set_at(&["metadata", "namespace"], request.namespace());
     Ok(node)
 }
 

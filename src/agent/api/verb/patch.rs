@@ -261,7 +261,7 @@ fn configuration(request: &Request, bytes: &[u8]) -> Result<Node, Status> {
             Status::bad_request(format!("error decoding YAML: {}", status.message))
         })?,
     };
-    let node = parsed.node;
+    let mut node = parsed.node;
     if node.as_map().is_none() {
         return Err(Status::bad_request("error decoding YAML: a mapping is expected"));
     }
@@ -274,6 +274,10 @@ fn configuration(request: &Request, bytes: &[u8]) -> Result<Node, Status> {
         )));
     }
     named(request, &node)?;
+    if !kind.namespaced {
+        // objects of the whole cluster have none, whatever they say
+        node.remove_at(&["metadata", "namespace"]);
+    }
     let said = node.str_at(&["metadata", "namespace"]).unwrap_or_default();
     if !said.is_empty() && said != request.namespace() {
         return Err(Status::bad_request(

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! <state>/pods/<uid>/volumes/<name>    emptyDir on disk: outlives the agent and a reboot of it
+//! <state>/volumes/<name>               what claims are bound to: outlives pods; linked from
+//!                                      <run>/pods/<uid>/volumes/<name>
 //! <run>/pods/<uid>/volumes/<name>      ConfigMaps, Secrets, projected files: in memory, never on disk
 //! <run>/pods/<uid>/subpaths/<c>-<n>    a part of a volume, bound here by its open file, so that no
 //!                                      link that the container makes can lead elsewhere
@@ -15,6 +17,7 @@ mod payload;
 mod token;
 
 use super::environment::Configs;
+use crate::agent::claims;
 use crate::agent::runtime::{Mount, Propagation, Source};
 use crate::agent::store::Store;
 use crate::agent::token::Tokens;
@@ -29,7 +32,7 @@ use std::ffi::CString;
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 /// Where the volumes of one pod are.
@@ -111,6 +114,11 @@ impl Volumes {
         let group = facts.pod.i64_at(&["spec", "securityContext", "fsGroup"]);
         let group = group.and_then(|group| u32::try_from(group).ok());
         let path = self.path(volume)?;
+        if let Some(claim) = volume.str_at(&["persistentVolumeClaim", "claimName"]) {
+            let folder = claims::folder(facts.store, facts.configs.namespace(), claim);
+            link(&path, Path::new(&folder.map_err(VolumeError)?))?;
+            return Ok(None);
+        }
         if let Some(host) = volume.get("hostPath") {
             check_host_path(&path, host.str_at(&["type"]).unwrap_or_default())?;
             return Ok(None);
@@ -179,7 +187,9 @@ impl Volumes {
             }
             let files_only = ["configMap", "secret", "downwardAPI", "projected"];
             let is_files = files_only.iter().any(|kind| volume.get(kind).is_some());
-            let asked = mount.get("readOnly").and_then(Node::as_bool) == Some(true);
+            let says = |node: &Node, path: &[&str]| node.at(path).and_then(Node::as_bool);
+            let asked = says(mount, &["readOnly"]) == Some(true)
+                || says(volume, &["persistentVolumeClaim", "readOnly"]) == Some(true);
             mounts.push(Mount {
                 source: Source::Bind(source),
                 target: mount.str_at(&["mountPath"]).unwrap_or_default().into(),
@@ -205,7 +215,9 @@ impl Volumes {
             let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
             for entry in entries.map(|entry| entry.path()) {
                 loop {
-                    match rustix::mount::unmount(&entry, UnmountFlags::DETACH) {
+                    // the folder of a claim's volume is linked here, and none of the pod's
+                    let flags = UnmountFlags::DETACH | UnmountFlags::NOFOLLOW;
+                    match rustix::mount::unmount(&entry, flags) {
                         Ok(()) => {}
                         Err(Errno::INVAL | Errno::NOENT) => break,
                         Err(error) => {
@@ -232,6 +244,20 @@ impl Volumes {
         let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
         Err(VolumeError(texts.join("; ")))
     }
+}
+
+/// Leads from a pod's volume to the folder of the claim's, which is made if it is not there.
+fn link(path: &Path, folder: &Path) -> Result<(), VolumeError> {
+    if fs::read_link(path).is_ok_and(|found| found == folder) {
+        return Ok(());
+    }
+    let failed = |error: io::Error| VolumeError::io("use", folder, &error);
+    if !folder.exists() {
+        fs::create_dir_all(folder).map_err(failed)?;
+        fs::set_permissions(folder, Permissions::from_mode(0o777)).map_err(failed)?;
+    }
+    let parent = path.parent().unwrap_or(path);
+    fs::create_dir_all(parent).and_then(|()| symlink(folder, path)).map_err(failed)
 }
 
 fn own(path: &Path, group: Option<u32>, mode: u32) -> Result<(), VolumeError> {
