@@ -30,6 +30,7 @@ pub(super) fn check(text: &str) -> Option<(usize, Problem)> {
     }
 }
 
+#[expect(clippy::needless_bitwise_bool, reason = "branches would have bytes looked at singly")]
 fn suspicious(byte: u8) -> bool {
     let space = (byte == b'\t') | (byte == b'\n') | (byte == b'\r');
     (byte < 0x20) & !space | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xef)

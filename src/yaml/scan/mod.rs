@@ -665,6 +665,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_to_line_end(&mut self) {
+        #[expect(
+            clippy::needless_bitwise_bool,
+            reason = "branches would have bytes looked at singly"
+        )]
         let may_end = |byte| (byte == b'\n') | (byte == b'\r') | (byte == 0xc2) | (byte == 0xe2);
         loop {
             let Some(run) = reader::position(&self.bytes[self.at..], may_end) else {
