@@ -9,6 +9,7 @@ mod jobs;
 mod live;
 mod node;
 mod plans;
+mod progress;
 mod refusals;
 mod reset;
 mod running;
