@@ -16,10 +16,10 @@ const USERS: &str = "robot:$2b$04$abcdefghijklmnopqrstuuinwY/tkBVrn3xrxQI/TgnMHh
 const LOGIN: &str = "cm9ib3Q6c2VzYW1l";
 
 /// A registry in a process of its own, and a home for its clients.
-struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
     registry: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Place {
@@ -44,7 +44,7 @@ impl Place {
     }
 
     /// The one in wharf.
-    fn own() -> Place {
+    pub(crate) fn own() -> Place {
         let folder = tempfile::tempdir().expect("a folder");
         let address = free();
         let mut serve = Command::new(env!("CARGO_BIN_EXE_wharf"));
@@ -64,7 +64,7 @@ impl Place {
         Place { folder, registry, address }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -85,14 +85,14 @@ impl Place {
     }
 
     /// Runs wharf, which must succeed.
-    fn wharf(&self, args: &[&str]) -> String {
+    pub(crate) fn wharf(&self, args: &[&str]) -> String {
         let (out, error, fine) = self.run(env!("CARGO_BIN_EXE_wharf"), args);
         assert!(fine, "wharf {}: {out}{error}", args.join(" "));
         out
     }
 
     /// Runs wharf, which must fail; what it says.
-    fn refused(&self, args: &[&str]) -> String {
+    pub(crate) fn refused(&self, args: &[&str]) -> String {
         let (out, error, fine) = self.run(env!("CARGO_BIN_EXE_wharf"), args);
         assert!(!fine, "wharf {}: {out}{error}", args.join(" "));
         error

@@ -17,6 +17,7 @@ mod hostile;
 mod keys;
 mod kustomize_corpus;
 mod kustomize_remote;
+mod overlays;
 mod prerequisites;
 mod quickstart;
 mod reference;

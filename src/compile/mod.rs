@@ -164,7 +164,9 @@ fn kustomization(request: &Request, sources: &Sources) -> Result<Compiled, Diagn
             Some(beside) => ((beside.open)(), beside.folder.as_str()),
             None => (Rc::new(request.tree.clone()), "/"),
         };
-        let options = kustomize::Options::default();
+        // no program is run for its charts, so nobody need allow it
+        let chance = request.chance.clone();
+        let options = kustomize::Options { helm: true, chance, ..kustomize::Options::default() };
         let built = kustomize::build(&files, folder, &options, sources)?;
         let objects = built.resources.into_iter().map(Object::from).collect();
         Ok((Rendered { objects, ..Rendered::default() }, built.warnings))

@@ -70,6 +70,14 @@ impl Files for Disk {
         }
     }
 
+    fn names(&self, path: &str) -> Vec<String> {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        names
+    }
+
     fn show(&self, path: &str) -> String {
         let path = Path::new(path);
         let inner = path.strip_prefix(&self.here).or_else(|_| path.strip_prefix(&self.real));

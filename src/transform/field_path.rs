@@ -14,6 +14,7 @@
 
 use super::field_spec::FieldError;
 use crate::base::source::Sources;
+use crate::base::suggest;
 use crate::template::gotmpl::regexp;
 use crate::yaml::{Dialect, Node, Value, json};
 
@@ -89,6 +90,40 @@ pub fn look_up<'n>(root: &'n Node, steps: &[String]) -> Result<Option<&'n Node>,
         }
     }
     Ok(Some(node))
+}
+
+/// What stands where a path leads no further, in words of help; nothing where it leads on.
+#[must_use]
+pub fn nearest(root: &Node, steps: &[String]) -> Option<String> {
+    let mut node = root;
+    for (at, step) in steps.iter().enumerate() {
+        let next = match &node.value {
+            Value::Map(map) => map.get(step),
+            Value::List(items) => match Step::of(step).ok()? {
+                Step::Index(index) => items.get(index),
+                _ => return None,
+            },
+            _ => None,
+        };
+        if let Some(next) = next {
+            node = next;
+            continue;
+        }
+        let here = match steps[..at].join(".") {
+            place if place.is_empty() => "the object".to_owned(),
+            place => format!("`{place}`"),
+        };
+        return Some(match &node.value {
+            Value::Map(map) => {
+                let keys: Vec<&str> = map.iter().map(|entry| entry.key.as_str()).collect();
+                suggest::did_you_mean(step, keys.iter().copied())
+                    .unwrap_or_else(|| format!("{here} has {}", keys.join(", ")))
+            }
+            Value::List(items) => format!("{here} is a list of {}, counted from 0", items.len()),
+            _ => format!("{here} is a {}", node.kind()),
+        });
+    }
+    None
 }
 
 /// Where one of the nodes is that a path leads to.

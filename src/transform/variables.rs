@@ -78,15 +78,28 @@ impl Variable {
         if self.path.is_empty() { "metadata.name" } else { &self.path }
     }
 
+    /// An item of `vars` as kustomize shows it before it looks at the `apiVersion`.
+    #[must_use]
+    pub fn written(item: &Node) -> String {
+        let text = |path: &[&str]| item.str_at(path).unwrap_or_default();
+        let [group, version, kind] = ["group", "version", "kind"].map(|key| text(&["objref", key]));
+        let gvk = Gvk { group: group.into(), version: version.into(), kind: kind.into() };
+        in_words(text(&["name"]), &gvk, text(&["fieldref", "fieldPath"]))
+    }
+
     fn shown(&self, path: &str) -> String {
-        let spec = FieldSpec::row(&self.gvk.group, &self.gvk.kind, "", false);
-        let spec = FieldSpec { version: self.gvk.version.clone(), ..spec };
-        format!("{{{} {} {{{path}}}}}", self.name, spec.shown_gvk())
+        in_words(&self.name, &self.gvk, path)
     }
 
     fn fault(&self, message: impl Into<String>) -> Diagnostic {
         Diagnostic::error("wharf::transform::variable", message).at(self.span, "declared here")
     }
+}
+
+fn in_words(name: &str, gvk: &Gvk, path: &str) -> String {
+    let spec = FieldSpec::row(&gvk.group, &gvk.kind, "", false);
+    let spec = FieldSpec { version: gvk.version.clone(), ..spec };
+    format!("{{{name} {} {{{path}}}}}", spec.shown_gvk())
 }
 
 impl Variables {

@@ -297,3 +297,44 @@ fn charts_come_from_registries_in_the_version_that_suits() {
     let run = folder.wharf(&["template", "shop", "--dependency-update"]);
     assert!(run.fine().contains("# Source: shop/charts/web/templates/map.yaml"), "{run:#?}");
 }
+
+#[test]
+fn kustomizations_take_charts_from_repositories_and_registries() {
+    let folder = Folder::new();
+    repository(&folder, "web", VERSIONS);
+    let web = Web::serve(folder.path("repo"), None);
+    let built = |address: &str, version: &str, flags: &[&str]| {
+        let chart =
+            format!("helmCharts:\n- {{name: web, releaseName: r, repo: '{address}'{version}}}\n");
+        folder.write("shop/kustomization.yaml", &format!("namePrefix: a-\n{chart}"));
+        folder.wharf(&[&["kustomize", "shop", "--enable-helm"], flags].concat())
+    };
+    built(&web.address, "", &[]).fails(1, &["wharf::render::helm_chart", "without --allow-remote"]);
+    assert_eq!(web.asked(), Vec::<String>::new());
+    let allowed = &["--allow-remote"];
+    for (version, found) in [
+        ("", "1.10.0"),
+        (", version: 1.2.0", "1.2.0"),
+        (", version: ~1.0", "1.0.0"),
+        (", devel: true", "2.0.0-rc.1"),
+    ] {
+        let _ = std::fs::remove_file(folder.path("shop/wharf.lock"));
+        let run = built(&web.address, version, allowed);
+        assert!(run.fine().contains(&format!("version: {found}\n")), "{version}: {run:#?}");
+        assert!(run.out.contains("name: a-web\n"), "{run:#?}");
+    }
+    // what is pinned comes from the cache
+    let pinned = built(&web.address, ", version: 1.2.0", allowed);
+    let lock = std::fs::read_to_string(folder.path("shop/wharf.lock")).expect("a lock file");
+    assert!(lock.contains("web:1.2.0") && lock.contains("sha256:"), "{lock}");
+    web.asked();
+    assert_eq!(built(&web.address, ", version: 1.2.0", allowed).fine(), pinned.fine());
+    assert_eq!(web.asked(), Vec::<String>::new());
+    built(&web.address, ", version: 7.0.0", allowed).fails(1, &["7.0.0", "kustomization.yaml:3:3"]);
+    if has("docker-registry") {
+        let registry = Registry::start(&folder);
+        folder.wharf(&["push", "repo/charts/web-1.2.0.tgz", &registry.address]).fine();
+        let run = built(&registry.address, ", version: 1.2.0", allowed);
+        assert_eq!(run.fine(), pinned.out);
+    }
+}

@@ -33,6 +33,9 @@ pub trait Files: fmt::Debug {
     /// All files of a folder.
     fn tree(&self, path: &str) -> Result<FileTree, FileError>;
 
+    /// The names of what is in a folder; none where there is no such folder.
+    fn names(&self, path: &str) -> Vec<String>;
+
     /// How the user would name a path.
     fn show(&self, path: &str) -> String;
 }
@@ -56,6 +59,17 @@ impl Files for FileTree {
     fn tree(&self, path: &str) -> Result<FileTree, FileError> {
         let tree = self.subtree(path.trim_matches('/'));
         if tree.is_empty() { Err(missing(path)) } else { Ok(tree) }
+    }
+
+    fn names(&self, path: &str) -> Vec<String> {
+        let folder = path.trim_matches('/');
+        let inner = self.under(folder).filter_map(|(path, _)| path.as_str().strip_prefix(folder));
+        let mut names: Vec<String> = inner
+            .filter_map(|path| path.trim_start_matches('/').split('/').next())
+            .map(str::to_owned)
+            .collect();
+        names.dedup();
+        names
     }
 
     fn show(&self, path: &str) -> String {

@@ -2,12 +2,12 @@
 
 use super::loader::Loader;
 use super::resources;
-use super::target::Builder;
+use super::target::{Builder, FETCHED};
 use crate::base::diag::{Diagnostic, Diagnostics};
 use crate::base::tree::FileTree;
 use crate::object::Origin;
 use crate::package::chart;
-use crate::package::kustomization::{ChartAddress, Kustomization, join};
+use crate::package::kustomization::{ChartAddress, Kustomization, RemoteError, join};
 use crate::render::helm::text::{self, Choice};
 use crate::render::helm::{self, Chance};
 use crate::transform::set::Resource;
@@ -169,7 +169,10 @@ impl Chart<'_> {
         };
         let version = self.text("version").unwrap_or_default();
         let wanted = ChartAddress { repository, name, version, devel: self.flag("devel") };
-        self.loader.remote.chart(&wanted).map_err(|error| self.fault(error.to_string()))
+        self.loader.remote.chart(&wanted).map_err(|error| {
+            let is_denied = matches!(error, RemoteError::Denied(_));
+            self.fault(error.to_string()).maybe_help(is_denied.then(|| FETCHED.to_owned()))
+        })
     }
 
     /// The values that go over the chart's own.
@@ -266,7 +269,10 @@ impl Chart<'_> {
             },
             builder.sources,
         )
-        .map_err(|failed| failed.faults)?;
+        .map_err(|failed| {
+            let at = |fault: Diagnostic| fault.at(self.args.span, "for this chart");
+            failed.faults.into_iter().map(at).collect::<Diagnostics>()
+        })?;
         let choice = Choice {
             crds: self.flag("includeCRDs"),
             hooks: !self.flag("skipHooks"),

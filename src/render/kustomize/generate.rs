@@ -44,7 +44,7 @@ pub(super) fn generate(
         root.set("type", text("type").unwrap_or("Opaque"));
         root.set("data", Node::map());
     }
-    let mut pairs = pairs(args, loader)?;
+    let mut pairs = pairs(kind, args, loader)?;
     pairs.sort_by(|a, b| a.key.cmp(&b.key));
     if let Some(twice) = pairs.windows(2).find(|pair| pair[0].key == pair[1].key) {
         let message = format!("configmap {name} illegally repeats the key `{}`", twice[1].key);
@@ -91,12 +91,15 @@ struct Pair {
     span: Span,
 }
 
-fn pairs(args: &Node, loader: &Loader) -> Result<Vec<Pair>, Diagnostic> {
+fn pairs(kind: Kind, args: &Node, loader: &Loader) -> Result<Vec<Pair>, Diagnostic> {
     let mut pairs = Vec::new();
     let read = |path: &str, span: Span| {
         loader.load(path).map(|(_, bytes)| bytes).map_err(|error| {
             let message = format!("loading KV pairs: {error}");
-            Diagnostic::error("wharf::render::kustomize_file", message).at(span, "asked for here")
+            let advice = loader.advice(path, &message);
+            Diagnostic::error("wharf::render::kustomize_file", message)
+                .at(span, "asked for here")
+                .maybe_help(advice)
         })
     };
     let envs = args.items_at(&["envs"]).iter();
@@ -112,10 +115,14 @@ fn pairs(args: &Node, loader: &Loader) -> Result<Vec<Pair>, Diagnostic> {
                 pairs.push(Pair { key: key.to_owned(), value, span: source.span });
             }
             _ => {
+                // what is secret is not repeated
+                let (all, one) = match kind {
+                    Kind::ConfigMap => (shown(args, "literals"), text),
+                    Kind::Secret => ("[…]".to_owned(), "…"),
+                };
                 let message = format!(
-                    "loading KV pairs: literal sources {}: invalid literal source {text}, expected \
-                     key=value",
-                    shown(args, "literals")
+                    "loading KV pairs: literal sources {all}: invalid literal source {one}, \
+                     expected key=value"
                 );
                 return Err(fault(source.span, &message));
             }

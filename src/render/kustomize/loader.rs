@@ -2,6 +2,7 @@
 //! repositories of other machines when fetching them was allowed.
 
 use super::provenance::Place;
+use crate::base::suggest;
 use crate::base::tree::FileTree;
 use crate::package::kustomization::{
     FileError, Files, Found, Remote, Repository, is_web, is_within, join,
@@ -151,6 +152,28 @@ impl Loader {
     /// All files of a folder, which may be anywhere.
     pub(super) fn tree(&self, path: &str) -> Result<FileTree, FileError> {
         self.files.tree(path)
+    }
+
+    /// Whether a path leads to a folder.
+    pub(super) fn is_folder(&self, path: &str) -> bool {
+        matches!(self.files.find(&join(&self.root, path)), Ok(Found::Folder(_)))
+    }
+
+    /// What to do where a path could not be loaded.
+    pub(super) fn advice(&self, path: &str, error: &str) -> Option<String> {
+        if error.contains("security; file") {
+            let text = "make its folder a base; `wharf kustomize` takes --load-restrictor \
+                        LoadRestrictionsNone";
+            return Some(text.to_owned());
+        }
+        if error.contains("cycle detected") {
+            return Some("take one of these kustomizations out of the other".to_owned());
+        }
+        let (folder, name) = path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", path));
+        let names = self.files.names(&join(&self.root, folder));
+        let near = suggest::nearest(name, names.iter().map(String::as_str))?;
+        let slash = if folder.is_empty() { "" } else { "/" };
+        (near != name).then(|| format!("did you mean `{folder}{slash}{near}`?"))
     }
 
     /// How the user would name a path.

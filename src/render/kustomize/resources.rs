@@ -77,7 +77,8 @@ fn fault_of(node: &Node) -> Option<Diagnostic> {
     };
     if !text(&["kind"]) {
         if !text(&["apiVersion"]) && node.get("metadata").is_none_or(Node::is_null) {
-            return Some(invalid(node, "missing Resource metadata".to_owned()));
+            let help = "a resource has `apiVersion`, `kind` and `metadata.name`";
+            return Some(invalid(node, "missing Resource metadata".to_owned()).help(help));
         }
         return Some(invalid(node, "missing kind in object".to_owned()));
     }

@@ -21,7 +21,7 @@ use crate::transform::hash::HashSuffix;
 use crate::transform::name_refs::NameReferences;
 use crate::transform::set::{Resource, ResourceSet, Scopes};
 use crate::transform::sort_order::SortOrder;
-use crate::transform::variables::Variables;
+use crate::transform::variables::{Variable, Variables};
 use crate::transform::{Context, Rules, Transformer};
 use crate::yaml::{self, Dialect, Node};
 use std::rc::Rc;
@@ -32,6 +32,10 @@ const LOCAL: &str = "config.kubernetes.io/local-config";
 
 /// The version of Kubernetes whose schema kustomize has in itself.
 const SCHEMA: &str = "v1.21.2";
+
+/// What to do about an address that nothing may be fetched from.
+pub(super) const FETCHED: &str =
+    "`wharf kustomize --allow-remote` fetches it and pins it in `wharf.lock`";
 
 /// What has been gathered so far.
 #[derive(Debug)]
@@ -241,7 +245,10 @@ impl<'a> Builder<'a> {
                 _ => format!("Found multiple kustomization files under: {root}"),
             };
             let code = "wharf::render::kustomization_missing";
-            return Err(Diagnostic::error(code, message).into());
+            let help = "a kustomization is a folder with such a file, which names `resources`";
+            let is_none = found.is_empty();
+            let help = if is_none { help } else { "keep one of these files" };
+            return Err(Diagnostic::error(code, message).help(help).into());
         };
         let shown = loader.show(path);
         let text = yaml::decode(bytes).map_err(|error| {
@@ -276,23 +283,48 @@ impl<'a> Builder<'a> {
         mut gathered: Gathered,
     ) -> Result<Gathered, Diagnostics> {
         let below = loader.with_namespace(kustomization.text("namespace"));
+        let mut faults = Diagnostics::new();
         for path in kustomization.resources() {
-            self.resource(&below, path, &mut gathered)
-                .map_err(|faults| frame(faults, path.span, "accumulating resources"))?;
+            // a base that is built for its faults only may be built very often
+            if faults.has_errors() && self.is_base(loader, path) {
+                continue;
+            }
+            if let Err(more) = self.resource(&below, path, &mut gathered) {
+                faults.extend(frame(more, path.span, "accumulating resources"));
+            }
         }
-        for config in transformers::configs(self, loader, kustomization)? {
-            merge_config(&mut gathered.config, config).map_err(|error| {
-                let code = "wharf::render::kustomize_config";
-                Diagnostic::error(code, error.to_string()).at(kustomization.span(), "")
-            })?;
+        match transformers::configs(self, loader, kustomization) {
+            Ok(configs) => {
+                for config in configs {
+                    merge_config(&mut gathered.config, config).map_err(|error| {
+                        let code = "wharf::render::kustomize_config";
+                        Diagnostic::error(code, error.to_string()).at(kustomization.span(), "")
+                    })?;
+                }
+            }
+            Err(more) => faults.extend(more),
         }
-        generate(self, loader, kustomization, &mut gathered)?;
+        let is_whole = !faults.has_errors();
+        if let Err(more) = generate(self, loader, kustomization, &mut gathered, is_whole) {
+            faults.extend(more);
+        }
+        // kustomize sees at the very end what it cannot print
+        let mut faults: Vec<Diagnostic> = faults.into_iter().collect();
+        faults.sort_by_key(|fault| fault.code == "wharf::yaml::key");
+        Diagnostics::from_iter(faults).finish(())?;
         for path in kustomization.items("components") {
             gathered = self
                 .component(&below, path, gathered)
                 .map_err(|faults| frame(faults, path.span, "accumulating components"))?;
         }
         Ok(gathered)
+    }
+
+    /// Whether a path leads to a base, here or on another machine.
+    fn is_base(&self, loader: &Loader, path: &Node) -> bool {
+        let name = path.as_str().unwrap_or_default();
+        let is_remote = is_web(name) || Repository::parse(name).is_ok();
+        if is_remote { self.options.remote.is_allowed() } else { loader.is_folder(name) }
     }
 
     /// A file of resources, or the folder of a base.
@@ -314,11 +346,8 @@ impl<'a> Builder<'a> {
                     if let Some(place) = &place {
                         place.mark(&mut resource);
                     }
-                    let span = id_span(&resource);
-                    gathered.set.append(resource).map_err(|error| {
-                        let message = format!("merging resources from '{name}': {error}");
-                        registered(message, span).at(path.span, "named here")
-                    })?;
+                    let words = format!("merging resources from '{name}'");
+                    append(&mut gathered.set, resource, path, &words)?;
                 }
                 return Ok(());
             }
@@ -344,7 +373,9 @@ impl<'a> Builder<'a> {
             Err(error) => {
                 let message = format!("accumulation err='{first}': {error}");
                 let code = "wharf::render::kustomize_file";
-                return Err(Diagnostic::error(code, message).at(path.span, "named here").into());
+                let advice = loader.advice(name, &message);
+                let fault = Diagnostic::error(code, message).at(path.span, "named here");
+                return Err(fault.maybe_help(advice).into());
             }
         };
         let built = self.folder(&inner)?;
@@ -426,21 +457,25 @@ impl<'a> Builder<'a> {
     /// Reads a file that configures something, as one document.
     pub(super) fn document(&self, loader: &Loader, path: &Node) -> Result<Node, Diagnostics> {
         let name = path.as_str().unwrap_or_default();
-        let (real, bytes) =
-            loader.load(name).map_err(|error| file_fault(&error).at(path.span, "named here"))?;
+        let (real, bytes) = loader.load(name).map_err(|error| {
+            let advice = loader.advice(name, &error.to_string());
+            file_fault(&error).at(path.span, "named here").maybe_help(advice)
+        })?;
         let text = yaml::decode(&bytes).map_err(Diagnostic::from)?;
         let file = self.sources.add(loader.show(&real), text.as_ref());
         Ok(yaml::parse_first(&text, file, Dialect::GoYamlV2).map_err(Diagnostic::from)?)
     }
 }
 
-/// Puts in what the generators make.
+/// Puts in what the generators make, unless the set lacks something.
 fn generate(
     builder: &mut Builder<'_>,
     loader: &Loader,
     kustomization: &Kustomization,
     gathered: &mut Gathered,
+    is_whole: bool,
 ) -> Result<(), Diagnostics> {
+    let mut faults = Diagnostics::new();
     let global = kustomization.fields.get("generatorOptions");
     let package = loader.show(&loader.root);
     let origin = Arc::new(Origin { package, file: kustomization.name.clone() });
@@ -460,16 +495,22 @@ fn generate(
     ] {
         let maker = by(name);
         for args in kustomization.items(field) {
-            let resource = generated(kind, args, global, loader, &origin)?;
-            add(resource, args.span, maker.as_ref());
+            match generated(kind, args, global, loader, &origin) {
+                Ok(resource) => add(resource, args.span, maker.as_ref()),
+                Err(fault) => faults.push(fault),
+            }
         }
     }
     let (charts, globals) = charts::declared(kustomization);
     let maker = by("HelmChartInflationGenerator");
     for args in &charts {
-        let rendered = charts::generate(builder, loader, kustomization, args, globals.as_ref())?;
-        for resource in rendered {
-            add(resource, args.span, maker.as_ref());
+        match charts::generate(builder, loader, kustomization, args, globals.as_ref()) {
+            Ok(rendered) => {
+                for resource in rendered {
+                    add(resource, args.span, maker.as_ref());
+                }
+            }
+            Err(more) => faults.extend(more),
         }
     }
     for (config, resources) in plugins::generate(builder, loader, kustomization)? {
@@ -478,6 +519,9 @@ fn generate(
             add(resource, config.root.span, maker.as_ref());
         }
     }
+    faults.finish(())?;
+    // whether a generator may change what is there is known when all is there
+    let made = if is_whole { made } else { Vec::new() };
     for (resource, span) in made {
         gathered.set.absorb(resource).map_err(|error| {
             let message = format!("merging from generator: {error}");
@@ -504,11 +548,8 @@ fn join(
         })?;
     } else {
         for resource in built.set.into_vec() {
-            let span = id_span(&resource);
-            gathered.set.append(resource).map_err(|error| {
-                let message = format!("recursed merging from path '{root}': {error}");
-                registered(message, span).at(path.span, "named here")
-            })?;
+            let words = format!("recursed merging from path '{root}'");
+            append(&mut gathered.set, resource, path, &words)?;
         }
     }
     merge_config(&mut gathered.config, built.config).map_err(|error| {
@@ -516,15 +557,20 @@ fn join(
         let code = "wharf::render::kustomize_config";
         Diagnostic::error(code, message).at(path.span, "named here")
     })?;
-    gathered.variables.merge(built.variables)?;
-    Ok(())
+    gathered
+        .variables
+        .merge(built.variables)
+        .map_err(|fault| prefix(fault.into(), &format!("recursed merging from path '{root}'")))
 }
 
 /// Declares the variables of a kustomization for what it has by now.
 fn declare(kustomization: &Kustomization, gathered: &mut Gathered) -> Result<(), Diagnostics> {
     let variables = transformers::variables(kustomization)?;
-    gathered.variables.declare(&variables, &mut gathered.set)?;
-    Ok(())
+    gathered.variables.declare(&variables, &mut gathered.set).map_err(|fault| {
+        let items = kustomization.items("vars").iter().map(Variable::written);
+        let words = format!("merging vars [{}]", items.collect::<Vec<_>>().join(" "));
+        prefix(fault.into(), &words)
+    })
 }
 
 /// Adds the specs of one to those of another. Most kustomizations add nothing to kustomize's own.
@@ -545,12 +591,28 @@ fn denied(path: &Node) -> Diagnostic {
         format!("accumulating resources from '{name}': {}", RemoteError::Denied(name.clone()));
     Diagnostic::error("wharf::render::kustomize_remote", message)
         .at(path.span, "named here")
-        .help("what is fetched is pinned in `wharf.lock`")
+        .help(FETCHED)
 }
 
 /// The fault of a file or folder that is not there, or may not be read.
 pub(super) fn file_fault(error: &FileError) -> Diagnostic {
     Diagnostic::error("wharf::render::kustomize_file", error.to_string())
+}
+
+/// Puts a resource at the end; where there is one with its id, both are shown.
+fn append(
+    set: &mut ResourceSet,
+    resource: Resource,
+    path: &Node,
+    words: &str,
+) -> Result<(), Diagnostic> {
+    let (id, span) = (resource.id(set.scopes()), id_span(&resource));
+    set.append(resource).map_err(|error| {
+        let first = set.current(&id).first().map(|at| id_span(set.get(*at)));
+        registered(format!("{words}: {error}"), span)
+            .at(first.unwrap_or(Span::NONE), "the first one")
+            .at(path.span, "named here")
+    })
 }
 
 fn id_span(resource: &Resource) -> Span {

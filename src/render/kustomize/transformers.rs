@@ -64,7 +64,6 @@ pub(super) fn run(
     own: Option<Vec<Patch>>,
 ) -> Result<(), Diagnostics> {
     let config = gathered.config.clone();
-    let is_overlay = own.is_some();
     let place = loader.place.as_ref().map(|place| place.inner(&kustomization.name));
     let mut list: Vec<(Box<dyn Transformer>, Option<Maker>)> =
         list(builder, loader, kustomization, &config, own)?
@@ -80,9 +79,8 @@ pub(super) fn run(
     for (transformer, maker) in list {
         match builder.run(&*transformer, &mut gathered.set) {
             Ok(()) => {}
-            // whoever writes an overlay is told of everything at once
-            Err(more) if is_overlay => faults.extend(more),
-            Err(more) => return Err(more),
+            // whoever writes it is told of everything at once
+            Err(more) => faults.extend(more),
         }
         if let Some(maker) = maker {
             gathered.set.contents_mut().for_each(|resource| maker.changed(resource));
@@ -106,6 +104,12 @@ fn list(
     let mut list: Vec<Step> = Vec::new();
     let mut load = |path: &str| builder.source(loader, path).map_err(|error| error.to_string());
     let table = builder.table.clone();
+    let advised = |fault: Box<Diagnostic>, item: &Node| {
+        let path = item.str_at(&["path"]).filter(|path| builder.source(loader, path).is_err());
+        let advice = path.and_then(|path| loader.advice(path, &fault.message));
+        fault.maybe_help(advice)
+    };
+    let mut faults = Diagnostics::new();
     let mut patches = patches::Reader { sources: builder.sources, load: &mut load, table };
     if let Some(items) = kustomization.fields.get("patchesStrategicMerge")
         && !kustomization.items("patchesStrategicMerge").is_empty()
@@ -113,17 +117,14 @@ fn list(
         let patch = patches.strategic_merge(items).map_err(|fault| *fault)?;
         list.push(("PatchStrategicMergeTransformer", Box::new(patch)));
     }
-    let all = match own {
-        Some(own) => own,
-        None => {
-            let items = kustomization.items("patches").iter();
-            items
-                .map(|item| patches.patch(item))
-                .collect::<Result<_, _>>()
-                .map_err(|fault| *fault)?
+    let items = kustomization.items("patches").iter().filter(|_| own.is_none());
+    for item in items {
+        match patches.patch(item) {
+            Ok(patch) => list.push(("PatchTransformer", Box::new(patch))),
+            Err(fault) => faults.push(advised(fault, item)),
         }
-    };
-    for patch in all {
+    }
+    for patch in own.into_iter().flatten() {
         list.push(("PatchTransformer", Box::new(patch)));
     }
     if let Some(name) = kustomization.text("namespace") {
@@ -158,8 +159,10 @@ fn list(
         list.push(("AnnotationsTransformer", Box::new(Labels { pairs, specs })));
     }
     for item in kustomization.items("patchesJson6902") {
-        let patch = patches.json6902(item).map_err(|fault| *fault)?;
-        list.push(("PatchJson6902Transformer", Box::new(patch)));
+        match patches.json6902(item) {
+            Ok(patch) => list.push(("PatchJson6902Transformer", Box::new(patch))),
+            Err(fault) => faults.push(advised(fault, item)),
+        }
     }
     let items = kustomization.items("replicas").iter();
     list.extend(items.map(|it| ("ReplicaCountTransformer", replicas(it, &config.replicas))));
@@ -168,11 +171,11 @@ fn list(
     let mut reader = Reader::lenient();
     let items = kustomization.items("replacements");
     let replacements = replacements(builder, loader, &mut reader, items);
-    let replacements = reader.finish(Some(replacements))?;
+    faults.extend(reader.faults);
     if !items.is_empty() {
         list.push(("ReplacementTransformer", Box::new(replacements)));
     }
-    Ok(list)
+    faults.finish(list).map(|(list, _)| list)
 }
 
 /// The transformer of an item of `images`.

@@ -190,7 +190,7 @@ fn faults_lead_to_the_line_and_suggest() {
         ),
         (
             "patches:\n- target: {kind: Service}\n  patch: '[{op: remove, path: /none}]'\n",
-            "shop/overlays/prod/overlay.yaml:3:31: the patch does not fit Service web: error in remove for path: '/none': unable to remove nonexistent key: none: missing value",
+            "shop/overlays/prod/overlay.yaml:3:31: the patch does not fit Service web: error in remove for path: '/none': unable to remove nonexistent key: none: missing value (the object has apiVersion, kind, metadata, spec)",
         ),
     ] {
         let outcome = run(overlay, &[("memory.yaml", "{}\n")]);

@@ -15,7 +15,7 @@ mod tests;
 pub use read::{Load, Reader, invalid};
 
 use super::set::{Id, Resource, ResourceSet, Select};
-use super::{Context, Rules, Transformer};
+use super::{Context, Rules, Transformer, field_path};
 use crate::base::diag::Diagnostic;
 use crate::base::source::{Sources, Span};
 use crate::base::suggest;
@@ -28,6 +28,9 @@ use std::sync::Arc;
 
 /// Annotations that kustomize keeps to itself; a JSON patch cannot take them away.
 const INTERNAL: &str = "internal.config.kubernetes.io/";
+
+/// What a JSON patch can do.
+const OPERATIONS: [&str; 6] = ["add", "remove", "replace", "move", "copy", "test"];
 
 const ANNOTATIONS: [&str; 2] = ["metadata", "annotations"];
 
@@ -329,7 +332,25 @@ impl Patch {
 
     fn failed(&self, resource: &Resource, error: &PatchError) -> Diagnostic {
         let at = if error.span().is_none() { self.span } else { error.span() };
-        self.fault(resource, at, &error.to_string())
+        self.fault(resource, at, &error.to_string()).maybe_help(self.advice(resource, at))
+    }
+
+    /// What an operation may have meant, where it leads to nothing.
+    fn advice(&self, resource: &Resource, at: Span) -> Option<String> {
+        let Change::Operations(operations) = &self.change else { return None };
+        let is_meant = |operation: &&Node| {
+            [operation.get("path"), operation.get("op")].iter().flatten().any(|it| it.span == at)
+        };
+        let operation = operations.as_list()?.iter().find(is_meant)?;
+        let op = operation.str_at(&["op"]).unwrap_or_default();
+        if !OPERATIONS.contains(&op) {
+            let known = || format!("known are {}", OPERATIONS.join(", "));
+            return Some(suggest::did_you_mean(op, OPERATIONS).unwrap_or_else(known));
+        }
+        let path = operation.str_at(&["path"])?.strip_prefix('/')?;
+        let steps: Vec<String> =
+            path.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
+        field_path::nearest(&resource.root, &steps)
     }
 
     fn fault(&self, resource: &Resource, at: Span, cause: &str) -> Diagnostic {
@@ -354,7 +375,7 @@ impl Patch {
             .at(at, "this patch")
             .maybe_help(suggest::did_you_mean(&id.name, names.iter().copied()));
         match names.as_slice() {
-            [] => fault,
+            [] => fault.note(kinds(set)),
             names => fault.note(format!("there is {} {}", id.gvk.kind, names.join(", "))),
         }
     }
@@ -378,6 +399,11 @@ fn shown(id: &Id) -> String {
     }
 }
 
+fn kinds(set: &ResourceSet) -> String {
+    let kinds: BTreeSet<&str> = set.iter().map(|it| it.kind()).collect();
+    format!("kinds are: {}", Vec::from_iter(kinds).join(", "))
+}
+
 /// What a target that fits nothing may have meant.
 fn nearest(target: &Select, set: &ResourceSet) -> String {
     let of_kind =
@@ -385,8 +411,7 @@ fn nearest(target: &Select, set: &ResourceSet) -> String {
     let names: BTreeSet<String> =
         set.iter().filter(of_kind).map(|resource| resource.shown().to_string()).collect();
     if names.is_empty() {
-        let kinds: BTreeSet<&str> = set.iter().map(|it| it.kind()).collect();
-        return format!("kinds are: {}", Vec::from_iter(kinds).join(", "));
+        return kinds(set);
     }
     let some: Vec<String> = names.into_iter().take(10).collect();
     format!("of that kind there is: {}", some.join(", "))

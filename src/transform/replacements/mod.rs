@@ -18,6 +18,7 @@ use super::set::{Id, Pattern, Resource, ResourceSet, Select};
 use super::{Context, Transformer};
 use crate::base::diag::Diagnostic;
 use crate::base::source::{Sources, Span};
+use crate::base::suggest;
 use crate::object::{Gvk, meta};
 use crate::yaml::{self, Dialect, Node, Str, Value};
 
@@ -116,7 +117,8 @@ impl Replacement {
                 Given { whole: yaml::plain_scalar(&text).into(), text }
             }
             Source::Field(field) => {
-                field.value(set, sources).map_err(|error| fault(&error, self.span))?
+                let value = field.value(set, sources).map_err(|error| fault(&error, self.span));
+                value.map_err(|fault| fault.maybe_help(field.nearest(set)))?
             }
         };
         for target in &self.targets {
@@ -130,6 +132,7 @@ impl Replacement {
                         fault(&error, target.span)
                             .at(resource.root.span, "into this object")
                             .note(format!("the object is {}", resource.id(set.scopes())))
+                            .maybe_help(target.nearest(&resource.root))
                     })?;
             }
         }
@@ -199,6 +202,20 @@ impl SourceField {
         }
     }
 
+    /// What may have been meant, where there is no such resource or field.
+    fn nearest(&self, set: &mut ResourceSet) -> Option<String> {
+        if let Ok(resource) = self.resource(set) {
+            let path = if self.path.is_empty() { NAME } else { &self.path };
+            return field_path::nearest(&resource.root, &field_path::steps(path));
+        }
+        let of_kind = |resource: &&Resource| super::field_spec::selects(&self.gvk, &resource.gvk());
+        let names: Vec<&str> = set.iter().filter(of_kind).map(|it| it.name()).take(10).collect();
+        let kind = &self.gvk.kind;
+        let known = || format!("there is {kind} {}", names.join(", "));
+        let near = suggest::did_you_mean(&self.name, names.iter().copied());
+        near.or_else(|| (!names.is_empty()).then(known))
+    }
+
     fn id(&self) -> Id {
         let SourceField { gvk, name, namespace, .. } = self.clone();
         Id { gvk, name, namespace, cluster_wide: false }
@@ -223,6 +240,11 @@ impl Target {
             Some(name) => set.named(name),
             None => (0..set.len()).collect(),
         }
+    }
+
+    /// What a path that leads to nothing may have meant.
+    fn nearest(&self, root: &Node) -> Option<String> {
+        self.paths.iter().find_map(|path| field_path::nearest(root, &field_path::steps(path)))
     }
 
     /// True when the resource is selected by one of its ids, and rejected by none.

@@ -8,6 +8,8 @@ use crate::object::patch::PatchError;
 use crate::object::patch::json6902::{MAX_COPY_BYTES, MAX_OPERATIONS, unescape};
 use crate::yaml::{Entry, Node, Value, json};
 
+const KINDS: [&str; 6] = ["add", "remove", "replace", "move", "copy", "test"];
+
 /// Carries out the operations in order; the first that fails ends it.
 ///
 /// # Errors
@@ -19,7 +21,9 @@ pub fn operate(doc: &mut Node, operations: &Node) -> Result<(), PatchError> {
     }
     let mut copied = 0;
     for operation in list {
-        let at = operation.get("path").map_or(operation.span, |path| path.span);
+        let kind = operation.str_at(&["op"]).unwrap_or_default();
+        let field = if KINDS.contains(&kind) { "path" } else { "op" };
+        let at = operation.get(field).map_or(operation.span, |node| node.span);
         carry_out(doc, operation, &mut copied).map_err(|text| PatchError::unfit(at, text))?;
     }
     Ok(())
