@@ -41,8 +41,8 @@ const CASES: &[(&str, Measure)] = &[
     ("configmaps", configmaps::figures),
     ("pods", pods::figures),
     ("idle", idle::figures),
-    ("corpus of charts", corpora::charts),
-    ("corpus of kustomizations", corpora::kustomizations),
+    ("helm corpus", corpora::charts),
+    ("kustomize corpus", corpora::kustomizations),
 ];
 
 fn main() -> ExitCode {
