@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use wharf::agent::runtime::{Protocol, ServiceRule};
+use wharf::agent::runtime::{NetworkConfig, Protocol, ServiceRule};
 
 /// A web server whose answer is its own name, and its address.
 async fn server(host: &Host, id: &str) -> Ipv4Addr {
@@ -43,6 +43,26 @@ fn service(host: &Host, last: u8, backends: &[(Ipv4Addr, u16)]) -> ServiceRule {
         session_affinity: false,
         backends: backends.to_vec(),
     }
+}
+
+#[test]
+fn a_network_that_another_link_has_is_not_taken() {
+    on_a_host(|host| async move {
+        let own = host.network();
+        own.check().expect("a bridge is not in its own way");
+        let (link, subnet) = (own.bridge.clone(), own.pod_subnet);
+        let other = NetworkConfig { bridge: "wharf-other".to_owned(), ..own };
+        let said = other.check().expect_err("the bridge of this host has it").to_string();
+        let gateway = subnet.gateway();
+        assert_eq!(
+            said,
+            format!("the network {subnet} is taken: `{link}` has the address {gateway}")
+        );
+        let free = "10.229.0.0/24".parse().expect("a subnet");
+        let services = NetworkConfig { pod_subnet: free, service_subnet: Some(subnet), ..other };
+        services.check().expect_err("Services are to be where its pods are");
+        NetworkConfig { service_subnet: None, ..services }.check().expect("nobody has it");
+    });
 }
 
 #[test]

@@ -208,6 +208,11 @@ impl Host {
         (status, self.output(&spec.id))
     }
 
+    /// The pod network.
+    pub(crate) fn network(&self) -> NetworkConfig {
+        network(self.number)
+    }
+
     pub(crate) fn service_ip(&self, last: u8) -> std::net::Ipv4Addr {
         std::net::Ipv4Addr::new(10, 231, self.number, last)
     }
@@ -252,12 +257,16 @@ fn config(folder: &Path, number: u8) -> RuntimeConfig {
         cgroup_parent: format!("/wharf-test-{number}"),
         program: std::env::var_os("WHARF_PROGRAM")
             .map_or_else(|| env!("CARGO_BIN_EXE_wharf").into(), PathBuf::from),
-        network: NetworkConfig {
-            bridge: format!("wharft{number}"),
-            table: format!("wharf-test-{number}"),
-            pod_subnet: format!("10.230.{number}.0/24").parse().expect("a subnet"),
-            service_subnet: Some(format!("10.231.{number}.0/24").parse().expect("a subnet")),
-        },
+        network: network(number),
+    }
+}
+
+fn network(number: u8) -> NetworkConfig {
+    NetworkConfig {
+        bridge: format!("wharft{number}"),
+        table: format!("wharf-test-{number}"),
+        pod_subnet: format!("10.230.{number}.0/24").parse().expect("a subnet"),
+        service_subnet: Some(format!("10.231.{number}.0/24").parse().expect("a subnet")),
     }
 }
 

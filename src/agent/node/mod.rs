@@ -114,6 +114,7 @@ impl LocalNode {
         tokens: Arc<Tokens>,
         clock: Arc<dyn Clock>,
     ) -> Result<LocalNode, NodeError> {
+        config.network.check()?;
         let images = ImageStore::open(config.state_dir.join("images"))?;
         let dns_ip = config.network.pod_subnet.gateway();
         let runtime = Runtime::open(config.runtime()).await?;

@@ -239,6 +239,7 @@ async fn ready_loop(
     sleep_until(began + probe.delay).await;
     let (mut succeeded, mut failed) = (0, 0);
     // the first period is cut into steps that double
+    let counted = began + probe.delay + probe.period;
     let mut eager = (!ready).then_some(Duration::from_millis(20));
     loop {
         match probe.ask(ip, exec).await {
@@ -270,8 +271,14 @@ async fn ready_loop(
                 }
             }
         }
-        eager = eager.map(|step| step * 2).filter(|step| *step < probe.period);
-        sleep(eager.unwrap_or(probe.period)).await;
+        let Some(step) = eager else {
+            sleep(probe.period).await;
+            continue;
+        };
+        // what an answer took counts too: a program that hangs is told of after one period
+        let next = Instant::now() + step;
+        eager = Some(step * 2).filter(|_| next < counted);
+        sleep_until(next.min(counted)).await;
     }
 }
 

@@ -42,6 +42,23 @@ pub enum RuntimeError {
         /// Why not.
         source: io::Error,
     },
+    /// The host has another network where the pods' or the Services' is to be.
+    #[error("the network {subnet} is taken: `{link}` has the address {address}")]
+    #[diagnostic(
+        code("wharf::agent::subnet_taken"),
+        help(
+            "give the agent other networks with --pod-subnet and --service-subnet; if the link is \
+             that of an agent that is gone, `wharf agent reset --bridge {link}` removes it"
+        )
+    )]
+    SubnetTaken {
+        /// The subnet.
+        subnet: String,
+        /// The link that has an address in it.
+        link: String,
+        /// That address.
+        address: String,
+    },
     /// Every address of the pod subnet is in use.
     #[error("no free address is left in the pod subnet {subnet}")]
     #[diagnostic(
@@ -201,6 +218,15 @@ mod tests {
                 },
                 "wharf::agent::network",
                 "network: cannot add a bridge",
+            ),
+            (
+                RuntimeError::SubnetTaken {
+                    subnet: "10.42.0.0/16".into(),
+                    link: "eth1".into(),
+                    address: "10.42.0.7".into(),
+                },
+                "wharf::agent::subnet_taken",
+                "the network 10.42.0.0/16 is taken: `eth1` has the address 10.42.0.7",
             ),
             (
                 RuntimeError::AddressesExhausted { subnet: "10.0.0.0/30".into() },

@@ -37,6 +37,24 @@ pub struct NetworkConfig {
     pub service_subnet: Option<Subnet>,
 }
 
+impl NetworkConfig {
+    /// Looks whether the host has other networks where these are to be.
+    ///
+    /// # Errors
+    /// When it has, or when the kernel does not tell.
+    pub fn check(&self) -> Result<(), RuntimeError> {
+        let socket = link::socket().map_err(network("open a netlink socket"))?;
+        for subnet in [Some(self.pod_subnet), self.service_subnet].into_iter().flatten() {
+            let occupant = link::occupant(&socket, &self.bridge, subnet);
+            if let Some((link, address)) = occupant.map_err(network("list addresses"))? {
+                let (subnet, address) = (subnet.to_string(), address.to_string());
+                return Err(RuntimeError::SubnetTaken { subnet, link, address });
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Default for NetworkConfig {
     fn default() -> Self {
         NetworkConfig {

@@ -11,6 +11,7 @@ const NEW_LINK: u16 = 16;
 const DELETE_LINK: u16 = 17;
 const GET_LINK: u16 = 18;
 const NEW_ADDRESS: u16 = 20;
+const GET_ADDRESS: u16 = 22;
 const NEW_ROUTE: u16 = 24;
 // linux/if_link.h
 const ADDRESS: u16 = 1;
@@ -27,6 +28,8 @@ const VETH_PEER: u16 = 1;
 const PORT_HAIRPIN: u16 = 4;
 const UP: u32 = 1;
 const INET: u8 = 2;
+// linux/if_addr.h
+const LOCAL: u16 = 2;
 
 /// `struct ifinfomsg`.
 fn link_header(index: u32, up: bool) -> [u8; 16] {
@@ -48,6 +51,34 @@ pub(super) fn index(socket: &Socket, name: &str) -> io::Result<u32> {
 fn hardware(address: Ipv4Addr) -> [u8; 6] {
     let [a, b, c, d] = address.octets();
     [0x0a, 0x58, a, b, c, d]
+}
+
+/// Another link than the one of that name with an address in the subnet: two of them would each get
+/// a part of its packets.
+pub(super) fn occupant(
+    socket: &Socket,
+    name: &str,
+    subnet: Subnet,
+) -> io::Result<Option<(String, Ipv4Addr)>> {
+    // struct ifaddrmsg
+    let header = [INET, 0, 0, 0, 0, 0, 0, 0];
+    for body in socket.dump(GET_ADDRESS, &header, &Attributes::default())? {
+        let Some((header, rest)) = body.split_first_chunk::<8>() else { continue };
+        let local = attributes(rest).into_iter().find(|(kind, _)| *kind == LOCAL);
+        let Some(octets) = local.and_then(|(_, octets)| <[u8; 4]>::try_from(octets).ok()) else {
+            continue;
+        };
+        let index = u32::from_ne_bytes([header[4], header[5], header[6], header[7]]);
+        if !subnet.contains(octets.into()) {
+            continue;
+        }
+        // one that is gone meanwhile is in nobody's way
+        let link = rustix::net::netdevice::index_to_name(socket.fd(), index).unwrap_or_default();
+        if !link.is_empty() && link != name {
+            return Ok(Some((link, octets.into())));
+        }
+    }
+    Ok(None)
 }
 
 /// Makes a bridge with the subnet's gateway address, or keeps the one there is.
