@@ -6,7 +6,7 @@ use crate::deploy::{Event, Progress};
 use crate::object::status::State;
 use crate::plan::Change;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub struct Steps<'a> {
     bar: Option<ProgressBar>,
     /// What is waited for and what it says. Written by every event, read for the bar's text.
     waiting: Mutex<BTreeMap<String, String>>,
+    /// What was waited for in lines so far: what comes and goes would fill a log.
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl<'a> Steps<'a> {
@@ -31,7 +33,7 @@ impl<'a> Steps<'a> {
             bar.set_style(style);
             bar
         });
-        Steps { ui, bar, waiting: Mutex::default() }
+        Steps { ui, bar, waiting: Mutex::default(), told: Mutex::default() }
     }
 
     /// Takes the bar away; the lines stay.
@@ -136,9 +138,12 @@ impl Progress for Steps<'_> {
             }
             Event::Readiness { id, readiness } => {
                 self.note(id.to_string(), Some(readiness.message.clone()));
+                let text = format!("{id}: {}", readiness.message);
+                let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
                 // the bar says it already, and says it shorter
-                if self.bar.is_none() {
-                    self.line("waiting", plain, format_args!("{id}: {}", readiness.message));
+                if self.bar.is_none() && !told.contains(&text) {
+                    self.line("waiting", plain, &text);
+                    told.insert(text);
                 }
             }
             Event::Trouble { id, text } => {

@@ -10,7 +10,7 @@
 use crate::base::clock::rfc3339_seconds;
 use crate::object::quantity::Quantity;
 use crate::schema::{Kind as Shape, Type};
-use crate::yaml::{Entry, FieldPath, Map, Node, Number, Value};
+use crate::yaml::{Entry, FieldPath, Map, Node, Number, Value, json};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -209,14 +209,7 @@ impl Decoder {
     }
 
     fn mismatch(&self, node: &Node, ty: &Type) -> Unfit {
-        let found = match &node.value {
-            Value::Bool(_) => "bool",
-            Value::Number(_) => "number",
-            Value::String(_) => "string",
-            Value::List(_) => "array",
-            Value::Map(_) => "object",
-            Value::Null => "null",
-        };
+        let found = json::go_kind(node);
         let into = go_type(ty);
         if self.fields.is_empty() {
             return format!("json: cannot unmarshal {found} into Go value of type {into}");
