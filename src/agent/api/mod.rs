@@ -51,7 +51,7 @@ pub use streams::{
 
 use crate::agent::entry::Entry;
 use crate::agent::runtime::Subnet;
-use crate::agent::store::{Resource, Store};
+use crate::agent::store::{Op, Resource, Store, StoreError, metadata};
 use crate::base::clock::Clock;
 use crate::object::ssa::{self, UpdateOptions};
 use crate::schema::{Schemas, Type};
@@ -120,6 +120,29 @@ impl Api {
             reset: kind.reset(subresource),
         };
         Ok(ssa::update(before, after, options, Some(self.schema(kind))))
+    }
+
+    /// Makes an object of the system's own when there is none of its name. What somebody changed in
+    /// one stays changed.
+    async fn ensure(
+        &self,
+        kind: &Kind,
+        name: &str,
+        fields: serde_json::Value,
+    ) -> Result<(), StoreError> {
+        let key = kind.key("", name);
+        if self.store.get(&key).is_some() {
+            return Ok(());
+        }
+        let mut object = verb::create::headed(kind, Node::from(fields));
+        object.set_at(&["metadata", "name"], name);
+        (kind.rules.default)(&mut object);
+        metadata::prepare_create(&mut object, self.now(), kind.generation);
+        (kind.rules.create)(&mut object);
+        match self.store.commit(vec![Op::Create { key, object }]).await {
+            Ok(_) | Err(StoreError::Exists(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Gives a Service its addresses and ports. Nothing else may be chosen until the guard is

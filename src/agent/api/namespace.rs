@@ -4,6 +4,7 @@ use super::Api;
 use super::kind::{self, Kind};
 use crate::agent::store::{Change, Op, Resource, Store, StoreError, metadata};
 use crate::yaml::Node;
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,21 +21,7 @@ fn spaces() -> &'static Kind {
 /// Makes the first namespaces.
 pub(super) async fn ensure(api: &Api) -> Result<(), StoreError> {
     for name in FIRST {
-        let kind = spaces();
-        let key = kind.key("", name);
-        if api.store.get(&key).is_some() {
-            continue;
-        }
-        let mut object = Node::map();
-        object.set("kind", &*kind.kind);
-        object.set("apiVersion", &*kind.version);
-        object.set_at(&["metadata", "name"], *name);
-        metadata::prepare_create(&mut object, api.now(), false);
-        (kind.rules.create)(&mut object);
-        match api.store.commit(vec![Op::Create { key, object }]).await {
-            Ok(_) | Err(StoreError::Exists(_)) => {}
-            Err(error) => return Err(error),
-        }
+        api.ensure(spaces(), name, json!({})).await?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::{PLAIN_RULES, Rules, default};
 use crate::agent::api::fault::Faults;
 use crate::agent::api::{Api, kind};
-use crate::agent::store::{Op, StoreError, metadata};
+use crate::agent::store::StoreError;
 use crate::yaml::Node;
 use serde_json::json;
 
@@ -36,23 +36,7 @@ const SYSTEM: [(&str, &str, i64); 2] = [
 pub(crate) async fn ensure(api: &Api) -> Result<(), StoreError> {
     let kind = kind::built_in("priorityclasses.scheduling.k8s.io");
     for (name, description, value) in SYSTEM {
-        let key = kind.key("", name);
-        if api.store.get(&key).is_some() {
-            continue;
-        }
-        let mut object = Node::from(json!({
-            "kind": kind.kind,
-            "apiVersion": kind.api_version(),
-            "metadata": {"name": name},
-            "value": value,
-            "description": description,
-        }));
-        (kind.rules.default)(&mut object);
-        metadata::prepare_create(&mut object, api.now(), true);
-        match api.store.commit(vec![Op::Create { key, object }]).await {
-            Ok(_) | Err(StoreError::Exists(_)) => {}
-            Err(error) => return Err(error),
-        }
+        api.ensure(kind, name, json!({"value": value, "description": description})).await?;
     }
     Ok(())
 }

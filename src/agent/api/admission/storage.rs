@@ -6,7 +6,7 @@ use crate::agent::api::{Api, kind};
 use crate::agent::claims::{
     CLAIM_PROTECTION, CLASS, CLASSES, IS_DEFAULT, PROVISIONER, VOLUME_PROTECTION,
 };
-use crate::agent::store::{Op, StoreError, metadata};
+use crate::agent::store::StoreError;
 use crate::object::quantity::Quantity;
 use crate::yaml::{Map, Node};
 use serde_json::json;
@@ -96,23 +96,11 @@ const ACCESS_MODES: &[&str] =
 
 /// Makes the class of claims that name none, when it is not there.
 pub(crate) async fn ensure(api: &Api) -> Result<(), StoreError> {
-    let kind = kind::built_in(CLASSES);
-    let key = kind.key("", CLASS);
-    if api.store.get(&key).is_some() {
-        return Ok(());
-    }
-    let mut object = Node::from(json!({
-        "kind": kind.kind,
-        "apiVersion": kind.api_version(),
-        "metadata": {"name": CLASS, "annotations": {IS_DEFAULT: "true"}},
+    let class = json!({
+        "metadata": {"annotations": {IS_DEFAULT: "true"}},
         "provisioner": PROVISIONER,
-    }));
-    (kind.rules.default)(&mut object);
-    metadata::prepare_create(&mut object, api.now(), false);
-    match api.store.commit(vec![Op::Create { key, object }]).await {
-        Ok(_) | Err(StoreError::Exists(_)) => Ok(()),
-        Err(error) => Err(error),
-    }
+    });
+    api.ensure(kind::built_in(CLASSES), CLASS, class).await
 }
 
 /// A new object has no state, and stays as long as it is used.

@@ -3,8 +3,7 @@
 
 use crate::agent::api::Api;
 use crate::agent::api::kind;
-use crate::agent::store::{Op, StoreError, metadata};
-use crate::yaml::Node;
+use crate::agent::store::StoreError;
 use serde_json::{Value, json};
 
 const GROUP: &str = "rbac.authorization.k8s.io";
@@ -12,7 +11,7 @@ const GROUP: &str = "rbac.authorization.k8s.io";
 /// Makes roles and bindings that are absent. What somebody changed stays changed.
 pub(crate) async fn ensure(api: &Api) -> Result<(), StoreError> {
     for (name, rules) in roles() {
-        create(api, "clusterroles", "ClusterRole", name, json!({ "rules": rules })).await?;
+        create(api, "clusterroles", name, json!({ "rules": rules })).await?;
     }
     for (name, group) in [
         ("cluster-admin", "system:masters"),
@@ -24,36 +23,14 @@ pub(crate) async fn ensure(api: &Api) -> Result<(), StoreError> {
             "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": name},
             "subjects": [{"apiGroup": GROUP, "kind": "Group", "name": group}],
         });
-        create(api, "clusterrolebindings", "ClusterRoleBinding", name, binding).await?;
+        create(api, "clusterrolebindings", name, binding).await?;
     }
     Ok(())
 }
 
-async fn create(
-    api: &Api,
-    plural: &str,
-    kind_name: &str,
-    name: &str,
-    body: Value,
-) -> Result<(), StoreError> {
-    let kind = kind::built_in(&format!("{plural}.{GROUP}"));
-    let key = kind.key("", name);
-    if api.store.get(&key).is_some() {
-        return Ok(());
-    }
-    let mut object = Node::from(json!({
-        "kind": kind_name,
-        "apiVersion": kind.api_version(),
-        "metadata": {"name": name, "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"}},
-    }));
-    for entry in Node::from(body).as_map().into_iter().flatten() {
-        object.set(&entry.key, entry.value.clone());
-    }
-    metadata::prepare_create(&mut object, api.now(), false);
-    match api.store.commit(vec![Op::Create { key, object }]).await {
-        Ok(_) | Err(StoreError::Exists(_)) => Ok(()),
-        Err(error) => Err(error),
-    }
+async fn create(api: &Api, plural: &str, name: &str, mut body: Value) -> Result<(), StoreError> {
+    body["metadata"] = json!({"labels": {"kubernetes.io/bootstrapping": "rbac-defaults"}});
+    api.ensure(kind::built_in(&format!("{plural}.{GROUP}")), name, body).await
 }
 
 fn roles() -> Vec<(&'static str, Value)> {

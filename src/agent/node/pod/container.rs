@@ -190,14 +190,19 @@ impl Worker {
     fn stop_one(&mut self, at: usize, grace: Option<Duration>) {
         let of_pod = self.pod.i64_at(&["spec", "terminationGracePeriodSeconds"]);
         let grace = grace.unwrap_or(Duration::from_secs(of_pod.unwrap_or(30).unsigned_abs()));
-        let stop = hook::Stop {
+        let stop = self.stop_of(at);
+        self.slots[at].killer = Some(tokio::spawn(stop.run(grace)).abort_handle());
+    }
+
+    /// What it takes to stop a container.
+    pub(super) fn stop_of(&mut self, at: usize) -> hook::Stop {
+        hook::Stop {
             host: Arc::clone(&self.host),
             pod: self.pod.clone(),
             container: self.slots[at].spec.clone(),
             id: self.container(at).id.clone(),
             ip: self.ip(),
-        };
-        self.slots[at].killer = Some(tokio::spawn(stop.run(grace)).abort_handle());
+        }
     }
 
     /// A container whose definition was changed is stopped and started anew.

@@ -67,14 +67,7 @@ impl Worker {
         let mut running = Vec::new();
         for at in 0..self.slots.len() {
             if self.slots[at].activity == Activity::Running {
-                let stop = hook::Stop {
-                    host: Arc::clone(&self.host),
-                    pod: self.pod.clone(),
-                    container: self.slots[at].spec.clone(),
-                    id: self.container(at).id.clone(),
-                    ip: self.ip(),
-                };
-                running.push((stop, self.slots[at].role));
+                running.push((self.stop_of(at), self.slots[at].role));
             }
         }
         running
