@@ -14,9 +14,11 @@ use crate::agent::api::respond::{self, Reply};
 use crate::agent::api::selection::Selection;
 use crate::agent::api::status::{self, Status};
 use crate::agent::store::{Op, StoreError, Stored, metadata};
+use crate::base::clock::rfc3339_seconds;
 use crate::yaml::Node;
 use http::StatusCode;
 use hyper::body::Incoming;
+use serde_json::json;
 use std::sync::Arc;
 
 /// Namespaces that cannot be deleted.
@@ -31,6 +33,8 @@ const ORPHANED: &str = "child pods are preserved by default when jobs are delete
 #[derive(Debug, Default)]
 struct Options {
     dry_run: bool,
+    /// The Pod is told that it is to make room.
+    evicts: bool,
     grace: Option<i64>,
     policy: Option<&'static str>,
     uid: Option<String>,
@@ -87,6 +91,7 @@ impl Options {
         let text = |path: &[&str]| node.str_at(path).map(str::to_owned);
         Ok(Options {
             dry_run,
+            evicts: false,
             grace,
             policy,
             uid: text(&["preconditions", "uid"]),
@@ -127,7 +132,7 @@ pub(crate) async fn one(
 
 /// Deletes a Pod with the options of an eviction.
 pub(super) async fn evict(request: &Request, options: &Node) -> Result<(), Status> {
-    let options = Options::new(request, options)?;
+    let options = Options { evicts: true, ..Options::new(request, options)? };
     remove(request, request.namespace(), request.name(), &options).await.map(|_| ())
 }
 
@@ -183,6 +188,9 @@ async fn remove(
         preconditions(kind, name, &current, options)?;
         let mut new = current.object.clone();
         let stays = mark(kind, &mut new, options, request.api.now());
+        if options.evicts {
+            disrupt(&mut new, request.api.now());
+        }
         if options.dry_run {
             let object = if stays { new } else { current.object.clone() };
             let stored = Arc::new(Stored { key, object, revision: current.revision });
@@ -203,6 +211,20 @@ async fn remove(
             Err(error) => return Err(Status::of_store(kind, name, &error)),
         }
     }
+}
+
+/// Says in a Pod's status why it goes.
+fn disrupt(pod: &mut Node, now: jiff::Timestamp) {
+    let mut conditions = pod.items_at(&["status", "conditions"]).to_vec();
+    conditions.retain(|condition| condition.str_at(&["type"]) != Some("DisruptionTarget"));
+    conditions.push(Node::from(json!({
+        "type": "DisruptionTarget",
+        "status": "True",
+        "lastTransitionTime": rfc3339_seconds(now),
+        "reason": "EvictionByEvictionAPI",
+        "message": "Eviction API: evicting",
+    })));
+    pod.set_at(&["status", "conditions"], conditions);
 }
 
 fn preconditions(
