@@ -9,7 +9,9 @@ use crate::base::suggest;
 use std::fmt::Write;
 
 pub(super) fn too_deep(mark: Mark) -> Problem {
-    Problem { stage: Stage::Scanner, ..Problem::parser("exceeded max depth of 10000", mark) }
+    let mut problem = Problem::parser("exceeded max depth of 10000", mark);
+    problem.stage = Stage::Scanner;
+    problem
 }
 
 pub(super) fn bad_tag(words: String, span: Span) -> Problem {

@@ -10,6 +10,7 @@ use crate::base::diag::Diagnostic;
 use crate::base::source::FileId;
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 /// A position: offset in bytes, and line counted from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -43,8 +44,14 @@ pub(super) enum Stage {
 }
 
 /// A problem before it knows its file's name.
+///
+/// It is one pointer, since every step of the scanner may give one and hardly any does.
 #[derive(Clone, Debug)]
-pub(super) struct Problem {
+pub(super) struct Problem(Box<Facts>);
+
+/// What is known of a problem.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
     pub(super) stage: Stage,
     /// go-yaml's words.
     pub(super) text: Cow<'static, str>,
@@ -55,6 +62,20 @@ pub(super) struct Problem {
     pub(super) advice: Option<Box<Diagnostic>>,
 }
 
+impl Deref for Problem {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.0
+    }
+}
+
+impl DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut Facts {
+        &mut self.0
+    }
+}
+
 impl Problem {
     pub(super) fn scanner(
         context: &'static str,
@@ -62,17 +83,14 @@ impl Problem {
         text: &'static str,
         mark: Mark,
     ) -> Problem {
-        Problem {
-            stage: Stage::Scanner,
-            text: text.into(),
-            context: Some((context, context_mark)),
-            mark,
-            advice: None,
-        }
+        let mut problem = Problem::parser_in(context, context_mark, text, mark);
+        problem.stage = Stage::Scanner;
+        problem
     }
 
     pub(super) fn parser(text: &'static str, mark: Mark) -> Problem {
-        Problem { stage: Stage::Parser, text: text.into(), context: None, mark, advice: None }
+        let (stage, text) = (Stage::Parser, text.into());
+        Problem(Box::new(Facts { stage, text, context: None, mark, advice: None }))
     }
 
     pub(super) fn parser_in(
@@ -81,7 +99,9 @@ impl Problem {
         text: &'static str,
         mark: Mark,
     ) -> Problem {
-        Problem { context: Some((context, context_mark)), ..Problem::parser(text, mark) }
+        let mut problem = Problem::parser(text, mark);
+        problem.context = Some((context, context_mark));
+        problem
     }
 
     /// A fault of a value, which has words of ours.
@@ -90,13 +110,13 @@ impl Problem {
         text: impl Into<Cow<'static, str>>,
         advice: Diagnostic,
     ) -> Problem {
-        Problem {
+        Problem(Box::new(Facts {
             stage,
             text: text.into(),
             context: None,
             mark: Mark::default(),
             advice: Some(Box::new(advice)),
-        }
+        }))
     }
 
     /// The whole text that Go prints.
@@ -127,10 +147,10 @@ impl Problem {
         }
     }
 
-    pub(super) fn into_error(self, dialect: Dialect, text: &str, file: FileId) -> YamlError {
+    pub(super) fn into_error(mut self, dialect: Dialect, text: &str, file: FileId) -> YamlError {
         let go_text = self.go_text(dialect);
-        let diagnostic = match self.advice {
-            Some(advice) => advice,
+        let diagnostic = match self.advice.take() {
+            Some(told) => told,
             None => Box::new(super::advice::of(&self, text, file)),
         };
         YamlError { go_text, diagnostic }

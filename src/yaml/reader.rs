@@ -9,7 +9,9 @@ const BLOCK: usize = 512;
 
 fn problem(text: &'static str, at: usize) -> Problem {
     let mark = Mark::new(at, 0);
-    Problem { stage: Stage::Reader, ..Problem::parser(text, mark) }
+    let mut problem = Problem::parser(text, mark);
+    problem.stage = Stage::Reader;
+    problem
 }
 
 /// The first character that YAML does not allow, if there is one, and where its block begins.
