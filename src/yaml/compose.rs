@@ -135,17 +135,30 @@ struct Anchored {
     height: usize,
 }
 
-/// A node that was just read, with what its parent has to know.
+/// A node that was just read.
 struct Done<'a> {
     node: Node,
-    start: Mark,
-    height: usize,
+    about: About,
     /// [`Composer::made`] before it.
     made: u64,
-    merge_key: bool,
-    alias: bool,
     anchor: Option<&'a str>,
     substituted: bool,
+}
+
+/// What the collection around a node has to know of it.
+#[derive(Clone, Copy)]
+struct About {
+    start: Mark,
+    height: usize,
+    merge_key: bool,
+    alias: bool,
+}
+
+impl About {
+    /// That of a scalar.
+    fn new(start: Mark) -> About {
+        About { start, height: 0, merge_key: false, alias: false }
+    }
 }
 
 impl<'a> Composer<'a> {
@@ -199,6 +212,18 @@ impl<'a> Composer<'a> {
             let done = match event.kind {
                 EventKind::DocumentEnd | EventKind::StreamEnd => break,
                 EventKind::DocumentStart => continue,
+                // most are this, and go straight into the collection around them
+                EventKind::Scalar { text, style, properties: None }
+                    if self.markers.is_none() && !self.stack.is_empty() =>
+                {
+                    self.made += 1;
+                    let span = self.span(event.start.at, event.end.at);
+                    let merge_key = style == Style::Plain && text == "<<";
+                    let (value, form) = self.untagged(text, style, span, false);
+                    let about = About { merge_key, ..About::new(event.start) };
+                    self.attach(Node { value, span, form }, about)?;
+                    continue;
+                }
                 EventKind::Scalar { text, style, properties } => {
                     let marks = (event.start, event.content, event.end);
                     self.scalar(text, style, properties.as_deref(), marks)
@@ -225,13 +250,13 @@ impl<'a> Composer<'a> {
             {
                 anchor.node = Some(done.node.clone());
                 anchor.made = self.made - done.made;
-                anchor.height = done.height;
+                anchor.height = done.about.height;
             }
             if self.stack.is_empty() {
                 check_number(&done.node, &mut self.faults);
                 root = Some(Root { node: done.node, substituted: done.substituted });
             } else {
-                self.attach(done)?;
+                self.attach(done.node, done.about)?;
             }
         }
         Ok(root)
@@ -310,11 +335,8 @@ impl<'a> Composer<'a> {
         let span = self.span(frame.content.at, end);
         Done {
             node: Node::new(value, span),
-            start: frame.start,
-            height: frame.height + 1,
+            about: About { height: frame.height + 1, ..About::new(frame.start) },
             made: frame.made,
-            merge_key: false,
-            alias: false,
             anchor: frame.anchor,
             substituted: false,
         }
@@ -340,11 +362,8 @@ impl<'a> Composer<'a> {
             };
         let mut done = Done {
             node: Node::new(Value::Null, span),
-            start,
-            height: 0,
+            about: About { merge_key, ..About::new(start) },
             made: self.made - 1,
-            merge_key,
-            alias: false,
             anchor,
             substituted: false,
         };
@@ -357,7 +376,7 @@ impl<'a> Composer<'a> {
                 .then(|| substitute::whole(&text, markers))
                 .flatten();
             if let Some(node) = whole {
-                done.height = substitute::height(&node);
+                done.about.height = substitute::height(&node);
                 done.node.value = node.value;
                 if !node.span.is_none() {
                     done.node.span = node.span;
@@ -375,45 +394,57 @@ impl<'a> Composer<'a> {
             };
             return done;
         }
-        done.node.form = match style {
-            Style::Plain if text.is_empty() => {
-                if self.is_in_brackets() {
-                    Form::Blank
-                } else {
-                    Form::Nothing
-                }
-            }
+        (done.node.value, done.node.form) = match tag {
+            Some(tag) => (self.tagged(tag, &text, span), self.form(&text, style)),
+            None => self.untagged(text, style, span, anchor.is_some()),
+        };
+        done
+    }
+
+    /// How a scalar was written.
+    fn form(&self, text: &str, style: Style) -> Form {
+        match style {
+            Style::Plain if text.is_empty() && self.is_in_brackets() => Form::Blank,
+            Style::Plain if text.is_empty() => Form::Nothing,
             Style::Plain => Form::Plain,
             _ => Form::Quoted,
-        };
-        done.node.value = match tag {
-            Some(tag) => self.tagged(tag, &text, span),
-            None if style == Style::Plain && self.takes_raw_key(&text, span, anchor.is_some()) => {
-                Value::from(text.as_ref())
+        }
+    }
+
+    /// The value of a scalar without a tag, and how it was written.
+    #[inline]
+    fn untagged(
+        &mut self,
+        text: Cow<'a, str>,
+        style: Style,
+        span: Span,
+        anchored: bool,
+    ) -> (Value, Form) {
+        let mut form = self.form(&text, style);
+        let value = match style {
+            Style::Plain if self.dialect != Dialect::GoYamlV3 => {
+                resolve::plain(&text, self.dialect)
             }
+            Style::Plain if self.takes_raw_key(&text, span, anchored) => Value::from(text.as_ref()),
             // kustomize writes it in quotes before it reads it again, because of the colon
-            None if style == Style::Plain
-                && done.node.form != Form::Blank
-                && self.is_in_brackets()
-                && text.contains(':') =>
-            {
+            Style::Plain if form != Form::Blank && self.is_in_brackets() && text.contains(':') => {
                 Value::from(text.as_ref())
             }
-            None if style == Style::Plain => resolve::plain(&text, self.dialect),
-            None if style == Style::Folded && self.dialect == Dialect::GoYamlV3 => {
+            Style::Plain => resolve::plain(&text, self.dialect),
+            Style::Folded if self.dialect == Dialect::GoYamlV3 => {
                 if self.is_annotation() {
-                    done.node.form = Form::Folded;
+                    form = Form::Folded;
                     Value::from(text.as_ref())
                 } else {
                     Value::from(tree::refolded(&text).as_ref())
                 }
             }
-            None => match text {
+            _ => match text {
                 Cow::Borrowed(text) => Value::from(text),
                 Cow::Owned(text) => Value::from(text),
             },
         };
-        done
+        (value, form)
     }
 
     /// Whether a value is an annotation of the document: kustomize sets these anew, so that they are
@@ -465,11 +496,8 @@ impl<'a> Composer<'a> {
         let span = self.span(start.at, end.at);
         let mut done = Done {
             node: Node::new(Value::Null, span),
-            start,
-            height: 0,
+            about: About { alias: true, ..About::new(start) },
             made: self.made,
-            merge_key: false,
-            alias: true,
             anchor: None,
             substituted: false,
         };
@@ -497,51 +525,52 @@ impl<'a> Composer<'a> {
         if self.stack.len() + anchored.height > MAX_DEPTH {
             return Err(fault::too_deep(start));
         }
-        done.height = anchored.height;
+        done.about.height = anchored.height;
         done.node = node.clone();
         Ok(done)
     }
 
     /// Gives a node that was read to the collection around it.
-    fn attach(&mut self, done: Done<'a>) -> Result<(), Problem> {
+    #[inline]
+    fn attach(&mut self, node: Node, about: About) -> Result<(), Problem> {
         let depth = self.stack.len();
         let frame = self.stack.last_mut().expect("the caller looked");
-        frame.height = frame.height.max(done.height);
-        if depth + done.height > MAX_DEPTH {
-            return Err(fault::too_deep(done.start));
+        frame.height = frame.height.max(about.height);
+        if depth + about.height > MAX_DEPTH {
+            return Err(fault::too_deep(about.start));
         }
         match &mut frame.kind {
             FrameKind::List(items) => {
-                check_number(&done.node, &mut self.faults);
-                items.push(done.node);
+                check_number(&node, &mut self.faults);
+                items.push(node);
             }
             FrameKind::Map { key: pending @ None, .. } => {
-                *pending = Some(key(done, &mut self.faults));
+                *pending = Some(key(node, about.merge_key, &mut self.faults));
             }
             FrameKind::Map { map, key, merges, null_key } => {
                 match key.take().expect("checked just above") {
                     // kustomize removes what is named like a merge key
                     Key::Text(key, _) if key == "<<" && self.dialect == Dialect::GoYamlV3 => {}
                     Key::Text(key, key_span) => {
-                        check_number(&done.node, &mut self.faults);
-                        let entry = Entry { key, key_span, value: done.node };
+                        check_number(&node, &mut self.faults);
+                        let entry = Entry { key, key_span, value: node };
                         if frame.merged && map.contains_key(&entry.key) {
                             return Ok(());
                         }
                         insert(map, entry, self.dialect, &mut self.faults);
                     }
-                    Key::Merge(span) if done.alias && done.node.as_list().is_some() => {
-                        self.faults.push(fault::no_merge_map(span.to(done.node.span)));
+                    Key::Merge(span) if about.alias && node.as_list().is_some() => {
+                        self.faults.push(fault::no_merge_map(span.to(node.span)));
                     }
                     Key::Merge(span) if !merges.is_empty() && self.dialect == Dialect::GoYamlV3 => {
                         self.faults.push(fault::second_merge(span));
                     }
                     Key::Merge(span) => {
-                        merge(map, merges, done.node, span, self.dialect, &mut self.faults);
+                        merge(map, merges, node, span, self.dialect, &mut self.faults);
                     }
                     Key::Invalid => {}
                     Key::Null(span) => {
-                        let fault = fault::null_key(&done.node, span);
+                        let fault = fault::null_key(&node, span);
                         match *null_key {
                             Some(told) => self.faults[told] = fault,
                             None => {
@@ -551,7 +580,7 @@ impl<'a> Composer<'a> {
                         }
                     }
                     Key::Unsupported(number, span) => {
-                        self.faults.push(fault::big_key(number, &done.node, span));
+                        self.faults.push(fault::big_key(number, &node, span));
                     }
                 }
             }
@@ -588,12 +617,12 @@ fn check_number(node: &Node, faults: &mut Vec<Problem>) {
     }
 }
 
-fn key(done: Done<'_>, faults: &mut Vec<Problem>) -> Key {
-    let span = done.node.span;
-    if done.merge_key {
+fn key(node: Node, merge_key: bool, faults: &mut Vec<Problem>) -> Key {
+    let span = node.span;
+    if merge_key {
         return Key::Merge(span);
     }
-    match done.node.value {
+    match node.value {
         Value::String(text) => Key::Text(text, span),
         Value::Bool(value) => Key::Text(if value { "true" } else { "false" }.into(), span),
         Value::Number(Number::Int(int)) => Key::Text(int.to_string().into(), span),
@@ -602,11 +631,10 @@ fn key(done: Done<'_>, faults: &mut Vec<Problem>) -> Key {
         Value::Null => Key::Null(span),
         Value::List(_) | Value::Map(_) => {
             // what stands in this key may have been told already: `{{ a }}: b` is a key in a key
-            let within =
-                |span: Span| span.start >= done.node.span.start && span.end <= done.node.span.end;
+            let within = |inner: Span| inner.start >= span.start && inner.end <= span.end;
             let told = faults.iter().filter_map(|fault| fault.advice.as_ref()?.labels.first());
             if !told.map(|label| label.span).any(within) {
-                faults.push(fault::collection_key(&done.node));
+                faults.push(fault::collection_key(&node));
             }
             Key::Invalid
         }
@@ -614,13 +642,13 @@ fn key(done: Done<'_>, faults: &mut Vec<Problem>) -> Key {
 }
 
 fn insert(map: &mut Map, entry: Entry, dialect: Dialect, faults: &mut Vec<Problem>) {
-    if dialect != Dialect::GoYamlV2
-        && let Some(first) = map.entry(&entry.key)
-    {
+    if dialect == Dialect::GoYamlV2 {
+        map.insert_entry(entry);
+    } else if let Some(first) = map.entry(&entry.key) {
         faults.push(fault::duplicate_key(&entry.key, entry.key_span, first.key_span));
-        return;
+    } else {
+        map.push_unchecked(entry);
     }
-    map.insert_entry(entry);
 }
 
 /// The value of `<<`: a map, or a list of maps of which earlier ones count more.

@@ -106,7 +106,7 @@ impl Map {
     }
 
     /// Appends an entry whose key is known to be new.
-    fn push_unchecked(&mut self, entry: Entry) {
+    pub(super) fn push_unchecked(&mut self, entry: Entry) {
         let at = u32::try_from(self.entries.len()).expect("a map has fewer than 2^32 entries");
         let hashed = self.index.is_some().then(|| hash(&entry.key));
         self.entries.push(entry);

@@ -201,7 +201,7 @@ impl<'a> Parser<'a> {
 
     fn document_start(&mut self, implicit: bool) -> Result<Event<'a>, Problem> {
         while !implicit && self.scanner.peek()?.kind == TokenKind::DocumentEnd {
-            self.scanner.take()?;
+            self.scanner.skip();
         }
         let token = self.scanner.peek()?;
         let (start, end) = (token.start, token.end);
@@ -257,7 +257,7 @@ impl<'a> Parser<'a> {
                 }
                 _ => break,
             }
-            self.scanner.take()?;
+            self.scanner.skip();
         }
         self.default_tags();
         Ok(())
@@ -359,14 +359,8 @@ impl<'a> Parser<'a> {
         let (content, end) = (token.start, token.end);
         let (state, kind) = match &token.kind {
             TokenKind::Scalar(..) => {
-                let token = self.scanner.take()?;
-                let TokenKind::Scalar(text, style) = token.kind else {
-                    unreachable!("the kind was looked at just above")
-                };
                 self.pop_state();
-                self.note();
-                let kind = EventKind::Scalar { text, style, properties };
-                return Ok(Event { kind, start, content, end });
+                return Ok(Event { start, ..self.scalar(properties)? });
             }
             TokenKind::BlockEntry if indentless => {
                 let kind = EventKind::SequenceStart { flow: false, properties };
@@ -406,6 +400,17 @@ impl<'a> Parser<'a> {
         Ok(Event { kind, start, content, end })
     }
 
+    /// The scalar that was just looked at.
+    #[inline]
+    fn scalar(&mut self, properties: Option<Box<Properties<'a>>>) -> Result<Event<'a>, Problem> {
+        let token = self.scanner.take()?;
+        let TokenKind::Scalar(text, style) = token.kind else {
+            unreachable!("the caller looked at the kind")
+        };
+        self.note();
+        Ok(event(EventKind::Scalar { text, style, properties }, token.start, token.end))
+    }
+
     fn resolve_tag(&self, tag: &TagText<'a>, start: Mark, mark: Mark) -> Result<Box<str>, Problem> {
         if tag.handle.is_empty() {
             return Ok(tag.suffix.as_ref().into());
@@ -427,7 +432,7 @@ impl<'a> Parser<'a> {
         match token.kind {
             TokenKind::BlockEntry => {
                 let above = self.head_length();
-                self.scanner.take()?;
+                self.scanner.skip();
                 self.split_stem(above)?;
                 match self.scanner.peek()?.kind {
                     TokenKind::BlockEntry | TokenKind::BlockEnd => {
@@ -457,7 +462,7 @@ impl<'a> Parser<'a> {
             return Ok(event(EventKind::SequenceEnd, start, start));
         }
         let above = self.head_length();
-        self.scanner.take()?;
+        self.scanner.skip();
         self.split_stem(above)?;
         match self.scanner.peek()?.kind {
             TokenKind::BlockEntry | TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
@@ -479,7 +484,7 @@ impl<'a> Parser<'a> {
         let (start, end) = (token.start, token.end);
         match token.kind {
             TokenKind::Key => {
-                self.scanner.take()?;
+                self.scanner.skip();
                 self.block_mapping_node(State::BlockMappingValue, end)
             }
             TokenKind::BlockEnd => self.close(EventKind::MappingEnd, true),
@@ -498,13 +503,18 @@ impl<'a> Parser<'a> {
             self.state = State::BlockMappingKey;
             return Ok(empty_scalar(start));
         }
-        self.scanner.take()?;
+        self.scanner.skip();
         self.block_mapping_node(State::BlockMappingKey, end)
     }
 
     /// A key or a value of a block mapping, whose indicator ended at `end`.
     fn block_mapping_node(&mut self, next: State, end: Mark) -> Result<Event<'a>, Problem> {
         match self.scanner.peek()?.kind {
+            // most are this, and need none of what a node may be
+            TokenKind::Scalar(..) => {
+                self.state = next;
+                self.scalar(None)
+            }
             TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
                 self.state = next;
                 Ok(empty_scalar(end))
@@ -528,7 +538,7 @@ impl<'a> Parser<'a> {
         match token.kind {
             TokenKind::FlowSequenceEnd => self.close(EventKind::SequenceEnd, true),
             TokenKind::Key => {
-                self.scanner.take()?;
+                self.scanner.skip();
                 self.state = State::FlowPairKey;
                 Ok(event(EventKind::MappingStart { flow: true, properties: None }, start, end))
             }
@@ -545,7 +555,7 @@ impl<'a> Parser<'a> {
         match token.kind {
             // libyaml takes this token here, so that the value that follows is lost
             TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowSequenceEnd => {
-                self.scanner.take()?;
+                self.scanner.skip();
                 self.state = State::FlowPairValue;
                 Ok(empty_scalar(end))
             }
@@ -560,7 +570,7 @@ impl<'a> Parser<'a> {
         let token = self.scanner.peek()?;
         let start = token.start;
         if token.kind == TokenKind::Value {
-            self.scanner.take()?;
+            self.scanner.skip();
             let token = self.scanner.peek()?;
             if !matches!(token.kind, TokenKind::FlowEntry | TokenKind::FlowSequenceEnd) {
                 self.states.push(State::FlowPairEnd);
@@ -581,7 +591,7 @@ impl<'a> Parser<'a> {
         match self.scanner.peek()?.kind {
             TokenKind::FlowMappingEnd => self.close(EventKind::MappingEnd, true),
             TokenKind::Key => {
-                self.scanner.take()?;
+                self.scanner.skip();
                 let token = self.scanner.peek()?;
                 let start = token.start;
                 match token.kind {
@@ -604,7 +614,7 @@ impl<'a> Parser<'a> {
 
     fn flow_mapping_value(&mut self) -> Result<Event<'a>, Problem> {
         if self.scanner.peek()?.kind == TokenKind::Value {
-            self.scanner.take()?;
+            self.scanner.skip();
             let token = self.scanner.peek()?;
             if !matches!(token.kind, TokenKind::FlowEntry | TokenKind::FlowMappingEnd) {
                 self.states.push(State::FlowMappingKey);
@@ -620,7 +630,7 @@ impl<'a> Parser<'a> {
     fn flow_entry(&mut self, context: &'static str, problem: &'static str) -> Result<(), Problem> {
         let token = self.scanner.peek()?;
         if token.kind == TokenKind::FlowEntry {
-            self.scanner.take()?;
+            self.scanner.skip();
             return Ok(());
         }
         let start = token.start;

@@ -20,6 +20,9 @@ use super::reader;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
+/// How many characters a key without `?` may have, its quotes included.
+const MAX_KEY: usize = 1024;
+
 /// How deep go-yaml lets collections nest.
 const GO_MAX_DEPTH: usize = 10_000;
 
@@ -98,6 +101,8 @@ pub(super) struct Scanner<'a> {
     /// A position on the current line and the characters before it, so that counting goes on there.
     counted: (usize, usize),
     tokens: VecDeque<Token<'a>>,
+    /// The first token can no longer become a key.
+    ready: bool,
     /// How many tokens were taken.
     taken: usize,
     simple_keys: Vec<SimpleKey>,
@@ -127,6 +132,7 @@ impl<'a> Scanner<'a> {
             ascii: text.is_ascii(),
             counted: (start, 0),
             tokens: VecDeque::with_capacity(16),
+            ready: false,
             taken: 0,
             simple_keys: vec![SimpleKey::default()],
             simple_key_allowed: true,
@@ -142,7 +148,9 @@ impl<'a> Scanner<'a> {
     /// The next token, without taking it.
     #[inline]
     pub(super) fn peek(&mut self) -> Result<&Token<'a>, Problem> {
-        self.fill()?;
+        if !self.ready {
+            self.fill()?;
+        }
         let token = self.tokens.front().expect("fill leaves a token");
         if let Some(comments) = &mut self.comments {
             comments.unfold(token);
@@ -153,12 +161,25 @@ impl<'a> Scanner<'a> {
     /// Takes the next token. After the end of the stream that token comes again and again.
     #[inline]
     pub(super) fn take(&mut self) -> Result<Token<'a>, Problem> {
-        self.fill()?;
+        if !self.ready {
+            self.fill()?;
+        }
         if self.tokens.len() == 1 && self.ended {
             return Ok(self.tokens[0].clone());
         }
         self.taken += 1;
+        self.ready = false;
         Ok(self.tokens.pop_front().expect("fill leaves a token"))
+    }
+
+    /// Drops the token that was looked at.
+    #[inline]
+    pub(super) fn skip(&mut self) {
+        if self.tokens.len() > 1 || !self.ended {
+            self.taken += 1;
+            self.ready = false;
+            self.tokens.pop_front();
+        }
     }
 
     /// Fetches tokens until the first can no longer become a key.
@@ -179,9 +200,11 @@ impl<'a> Scanner<'a> {
             }
             self.fetch()?;
         }
+        self.ready = true;
         Ok(())
     }
 
+    #[inline(never)]
     fn fetch(&mut self) -> Result<(), Problem> {
         let scan = self.mark();
         self.skip_to_token();
@@ -260,14 +283,38 @@ impl<'a> Scanner<'a> {
                     mark,
                 ))
             }
-            _ => {
-                self.save_simple_key()?;
-                self.simple_key_allowed = false;
-                let token = self.scan_plain()?;
-                self.push(token);
-                Ok(())
-            }
+            _ => self.fetch_plain(),
         }
+    }
+
+    /// A plain scalar. Most are keys, with the `:` right behind them: these tokens are put into
+    /// their order at once, without holding the scalar back until the `:` is found.
+    fn fetch_plain(&mut self) -> Result<(), Problem> {
+        let may_be_key = self.simple_key_allowed;
+        self.save_simple_key()?;
+        self.simple_key_allowed = false;
+        let token = self.scan_plain()?;
+        let is_key = may_be_key
+            && self.flow_level == 0
+            && self.comments.is_none()
+            && self.byte(0) == b':'
+            && self.blank_or_end(1)
+            && token.start.line == self.line
+            && self.at - (token.start.at as usize) < MAX_KEY;
+        if is_key {
+            let key = self.simple_keys.last_mut().expect("one for each level");
+            key.possible = false;
+            let (mark, column) = (key.mark, key.column);
+            if self.roll_indent(column)? {
+                self.push(Token { kind: TokenKind::BlockMappingStart, start: mark, end: mark });
+            }
+            self.push(Token { kind: TokenKind::Key, start: mark, end: mark });
+            self.push(token);
+            self.push_indicator(TokenKind::Value, 1);
+        } else {
+            self.push(token);
+        }
+        Ok(())
     }
 
     fn fetch_stream_end(&mut self) -> Result<(), Problem> {
@@ -474,8 +521,10 @@ impl<'a> Scanner<'a> {
         }
         let from = key.mark.at as usize;
         let distance = self.at - from;
-        let too_far = distance > 1024
-            && (self.ascii || distance > 4096 || count_chars(&self.bytes[from..self.at]) > 1024);
+        let too_far = distance > MAX_KEY
+            && (self.ascii
+                || distance > 4 * MAX_KEY
+                || count_chars(&self.bytes[from..self.at]) > MAX_KEY);
         if key.mark.line < self.line || too_far {
             if key.required {
                 return Err(self.no_colon(key));
