@@ -7,6 +7,7 @@
 //! Messages are lower case, have no full stop, and say what failed with which thing. Every code
 //! has an entry in `docs/errors.md`.
 
+use super::secret;
 use super::source::{Sources, Span};
 use std::fmt;
 
@@ -96,9 +97,18 @@ impl Diagnostic {
     }
 
     /// Replaces labels on rendered text by labels on the template and the values behind it.
-    /// The rendered line itself stays as a note, since the user never wrote it.
+    /// The rendered line itself stays as a note, since the user never wrote it. What is secret at
+    /// a label is taken out of all texts.
     #[must_use]
     pub fn traced(mut self, sources: &Sources) -> Diagnostic {
+        for label in &self.labels {
+            let Some(file) = sources.get(label.span.file) else { continue };
+            let (line, _) = file.line_column(label.span.start);
+            let hidden = file.hidden_from(line).and_then(|from| file.line(line).get(from..));
+            let Some(hidden) = hidden else { continue };
+            let texts = std::iter::once(&mut self.message).chain(&mut self.notes);
+            texts.chain(&mut self.help).for_each(|text| secret::cut(text, hidden));
+        }
         let mut labels = Vec::with_capacity(self.labels.len());
         for label in self.labels {
             let rendered = sources.get(label.span.file).filter(|file| file.render_map().is_some());
@@ -116,9 +126,15 @@ impl Diagnostic {
                 Some(file.line(file.line_column(origin.start).0).trim() == text)
             });
             if !text.is_empty() && !marked && written != Some(true) {
-                self.notes.push(format!("rendered as: {text}"));
+                self.notes.push(format!("rendered as: {}", file.shown_line(line).trim()));
             }
             for (index, span) in origins.into_iter().enumerate() {
+                if index > 0 && file.hidden_from(line).is_some() {
+                    // its excerpt would show the secret
+                    let place = sources.place(span).map(|place| format!("value from {place}"));
+                    self.notes.extend(place);
+                    continue;
+                }
                 let text = if index == 0 { label.text.clone() } else { "value from here".into() };
                 labels.push(Label { span, text });
             }

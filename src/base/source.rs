@@ -11,6 +11,9 @@
 //!
 //! Spans are byte offsets; lines and columns are computed only when somebody looks.
 
+use super::secret;
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock, RwLock};
 
@@ -149,6 +152,7 @@ pub struct SourceFile {
     text: Arc<str>,
     map: Option<RenderMap>,
     line_starts: OnceLock<Vec<u32>>,
+    hidden: OnceLock<HashMap<usize, usize>>,
 }
 
 impl SourceFile {
@@ -199,6 +203,24 @@ impl SourceFile {
         };
         let end = starts.get(line).map_or(self.text.len(), |next| *next as usize);
         self.text.get(*start as usize..end).unwrap_or_default().trim_end_matches(['\n', '\r'])
+    }
+
+    /// The byte of a line that the first secret in it begins at.
+    #[must_use]
+    pub fn hidden_from(&self, line: usize) -> Option<usize> {
+        self.hidden.get_or_init(|| secret::hidden(&self.text)).get(&line).copied()
+    }
+
+    /// A line as it may be shown: without secrets.
+    #[must_use]
+    pub fn shown_line(&self, line: usize) -> Cow<'_, str> {
+        let text = self.line(line);
+        match self.hidden_from(line) {
+            Some(from) => {
+                Cow::Owned(format!("{}{}", text.get(..from).unwrap_or(text), secret::HIDDEN))
+            }
+            None => Cow::Borrowed(text),
+        }
     }
 
     /// How many lines there are; a line break at the end starts none.
@@ -257,7 +279,8 @@ impl Sources {
     }
 
     fn push(&self, name: String, text: Arc<str>, map: Option<RenderMap>) -> FileId {
-        let file = SourceFile { name, text, map, line_starts: OnceLock::new() };
+        let file =
+            SourceFile { name, text, map, line_starts: OnceLock::new(), hidden: OnceLock::new() };
         let mut files = self.files.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         let id = FileId(u32::try_from(files.len()).unwrap_or(u32::MAX - 1));
         files.push(Arc::new(file));

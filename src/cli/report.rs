@@ -129,7 +129,7 @@ fn excerpt(
     let mut starts = Vec::new();
     for line in from..=(last + CONTEXT).min(file.lines().max(last)) {
         starts.push(text.len());
-        let whole = file.line(line);
+        let whole = file.shown_line(line);
         // long lines are cut, but not before what is shown of them
         let columns = labels.iter().map(|label| file.line_column(label.span.start));
         let shown = columns.filter(|(at, _)| *at == line).map(|(_, column)| column + 40);
@@ -142,8 +142,9 @@ fn excerpt(
         .filter(|label| near(&label.span))
         .map(|label| {
             let (line, column) = file.line_column(label.span.start);
-            let whole = file.line(line);
+            let whole = file.shown_line(line);
             let before: usize = whole.chars().take(column - 1).map(char::len_utf8).sum();
+            let before = before.min(file.hidden_from(line).unwrap_or(before));
             let length = (label.span.end.saturating_sub(label.span.start) as usize)
                 .min(whole.len().saturating_sub(before));
             let start = (starts[line - from] + before).min(text.len());

@@ -7,15 +7,13 @@
 
 use super::schema::Schema;
 use crate::base::diag::{Diagnostic, Diagnostics};
+use crate::base::secret::is_secret_name;
 use crate::base::source::Span;
 use crate::base::suggest;
 use crate::yaml::{FieldPath, Node, Step};
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::paths::LocationSegment;
 use serde_json::Value as Json;
-
-/// Parts of a name that make its value a secret.
-const SECRET_WORDS: &[&str] = &["password", "passwd", "token", "secret", "apikey", "privatekey"];
 
 /// JSON Schema's types.
 const TYPES: &[&str] = &["array", "boolean", "integer", "null", "number", "object", "string"];
@@ -29,13 +27,6 @@ pub fn is_secret(path: &FieldPath, schema: Schema<'_>) -> bool {
         Step::Index(_) => false,
     });
     named || steps.split_first().is_some_and(|(_, inner)| schema_of(schema, inner).1)
-}
-
-/// True when a key of that name holds something that must not be shown.
-fn is_secret_name(name: &str) -> bool {
-    let plain: String =
-        name.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect();
-    plain == "key" || plain.ends_with("key") || SECRET_WORDS.iter().any(|w| plain.contains(w))
 }
 
 /// Checks values against a schema document.

@@ -140,5 +140,6 @@ fn line_before(span: Span, sources: &Sources) -> Option<(Span, String)> {
     let template = sources.get(origin.file)?;
     let (made_by, _) = template.line_column(origin.start);
     let written = template.line(made_by).trim();
-    (written != shown.trim() && written.contains("{{")).then(|| (origin, shown.to_owned()))
+    let quoted = || (origin, file.shown_line(previous).trim_end().to_owned());
+    (written != shown.trim() && written.contains("{{")).then(quoted)
 }
