@@ -3,8 +3,8 @@
 //! A folder is read within [`Limits`], its files in the order of their paths, whatever order the
 //! file system gives. A link is followed as long as it stays inside the folder; one that leads out
 //! is refused, as are devices and sockets. But projects of several charts link to one that they
-//! share: a link in a folder `charts` may lead to another chart of the same git work tree. `.wharfignore`, else `.helmignore`, names files that
-//! stay out; `.git` always does.
+//! share: a link in a folder `charts` may lead to another chart of the same git
+//! work tree. `.wharfignore`, else `.helmignore`, names files that stay out; `.git` always does.
 
 mod ignore;
 
@@ -35,11 +35,28 @@ pub enum LocalError {
         error: io::Error,
     },
     /// A link leads out of the folder.
-    #[error("`{path}` is a link that leads out of the package")]
+    #[error("`{path}` is a link that leads out of the package, to `{target}`")]
     #[diagnostic(code("wharf::source::escapes"), help("copy the file into the package"))]
     Escapes {
         /// The link.
         path: String,
+        /// What stands in it.
+        target: String,
+    },
+    /// A link leads to nothing, or in a circle. Also where it is ignored: Helm refuses it there, too.
+    #[error("`{path}` is a broken link to `{target}`")]
+    #[diagnostic(code("wharf::source::broken_link"))]
+    BrokenLink {
+        /// The link.
+        path: String,
+        /// What stands in it.
+        target: String,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+        /// What to do.
+        #[help]
+        help: String,
     },
     /// A name that cannot be part of a package.
     #[error("`{path}` has a name that a package cannot hold")]
@@ -85,6 +102,7 @@ pub fn load(source: &str) -> Result<FileTree, LocalError> {
     }
     let path = Path::new(source);
     let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+        _ if path.is_symlink() => broken_link(path, source.to_owned(), error),
         io::ErrorKind::NotFound => LocalError::NotFound(source.to_owned(), nearest(path)),
         _ => LocalError::Unreadable { path: source.to_owned(), error },
     })?;
@@ -119,6 +137,18 @@ pub fn nearest(path: &Path) -> Option<String> {
         entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     let name = path.file_name()?.to_str()?;
     crate::base::suggest::did_you_mean(name, names.iter().map(String::as_str))
+}
+
+/// What a link leads to, as it stands there.
+fn target(link: &Path) -> String {
+    fs::read_link(link).unwrap_or_default().display().to_string()
+}
+
+fn broken_link(link: &Path, shown: String, error: io::Error) -> LocalError {
+    let target = target(link);
+    let meant = link.parent().and_then(|folder| nearest(&folder.join(&target)));
+    let help = meant.unwrap_or_else(|| "let it lead to a file that is there, or remove it".into());
+    LocalError::BrokenLink { path: shown, target, error, help }
 }
 
 fn folder(path: &Path, label: &str) -> Result<FileTree, LocalError> {
@@ -186,10 +216,10 @@ impl Walk {
         let shown = || self.tree.display(inner);
         let unreadable = |error| LocalError::Unreadable { path: self.tree.display(inner), error };
         let (real, kind) = if kind.is_symlink() {
-            let real = path.canonicalize().map_err(unreadable)?;
+            let real = path.canonicalize().map_err(|error| broken_link(path, shown(), error))?;
             if !self.roots.iter().any(|root| real.starts_with(root)) {
                 if !self.is_shared_chart(inner, &real) {
-                    return Err(LocalError::Escapes { path: shown() });
+                    return Err(LocalError::Escapes { path: shown(), target: target(path) });
                 }
                 self.roots.push(real.clone());
             }
@@ -301,7 +331,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         symlink("/etc/hostname", folder.path().join("out.yaml")).expect("a link");
         let error = load(folder.path().to_str().expect("text")).expect_err("a refusal");
-        assert!(error.to_string().ends_with("is a link that leads out of the package"), "{error}");
+        let end = "out.yaml` is a link that leads out of the package, to `/etc/hostname`";
+        assert!(error.to_string().ends_with(end), "{error}");
     }
 
     #[test]
