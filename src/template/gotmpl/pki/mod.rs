@@ -7,6 +7,7 @@
 mod certificate;
 mod der;
 mod key;
+mod lanes;
 mod montgomery;
 mod pem;
 mod prime;

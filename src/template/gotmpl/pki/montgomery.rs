@@ -29,6 +29,20 @@ impl<const N: usize> Montgomery<N> {
         Montgomery { modulus, factor: inverse(modulus[0]).wrapping_neg(), one }
     }
 
+    /// Minus the inverse of the modulus, modulo 2^64.
+    pub(super) fn factor(&self) -> u64 {
+        self.factor
+    }
+
+    /// A power of two that is at least 2^(64 N), modulo the modulus.
+    pub(super) fn power_of_two(&self, exponent: usize) -> Limbs<N> {
+        let mut power = self.one;
+        for _ in 64 * N..exponent {
+            self.double(&mut power);
+        }
+        power
+    }
+
     /// True when 2^(n - 1) is 1: Fermat's test, to the base that is the cheapest.
     pub(super) fn fermat(&self) -> bool {
         let mut power = self.one;
@@ -47,11 +61,7 @@ impl<const N: usize> Montgomery<N> {
 
     /// True when the base does not show that the modulus is no prime: the test of Miller and Rabin.
     pub(super) fn witness(&self, base: &Limbs<N>) -> bool {
-        let mut even = self.modulus;
-        even[0] -= 1;
-        let zeros = even.iter().position(|limb| *limb != 0).map_or(0, |index| {
-            64 * u32::try_from(index).expect("few limbs") + even[index].trailing_zeros()
-        });
+        let (odd, zeros) = odd_part(&self.modulus);
         let mut minus_one = self.modulus;
         subtract(&mut minus_one, &self.one);
         // any number will do as a base, in the form or not
@@ -59,7 +69,7 @@ impl<const N: usize> Montgomery<N> {
         if at_least(&base, &self.modulus) {
             subtract(&mut base, &self.modulus);
         }
-        let mut power = self.power(&base, &shifted(even, zeros));
+        let mut power = self.power(&base, &odd);
         if power == self.one || power == minus_one {
             return true;
         }
@@ -237,6 +247,16 @@ pub(super) fn low(number: u128) -> u64 {
 
 pub(super) fn high(number: u128) -> u64 {
     low(number >> 64)
+}
+
+/// What is left of an odd number, less one, without its factors of two, and how many these are.
+pub(super) fn odd_part<const N: usize>(number: &Limbs<N>) -> (Limbs<N>, u32) {
+    let mut even = *number;
+    even[0] -= 1;
+    let zeros = even.iter().position(|limb| *limb != 0).map_or(0, |index| {
+        64 * u32::try_from(index).expect("few limbs") + even[index].trailing_zeros()
+    });
+    (shifted(even, zeros), zeros)
 }
 
 fn shifted<const N: usize>(mut number: Limbs<N>, bits: u32) -> Limbs<N> {

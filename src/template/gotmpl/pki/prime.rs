@@ -5,9 +5,10 @@
 //! use to anyone. Candidates are sieved with small primes; what is left is tested with Fermat's test
 //! to base 2, which is the cheapest there is, and the one that passes with that of Miller and Rabin.
 //!
-//! All threads test the candidates of one search, then those of the next: each takes the first that
-//! nobody has taken, and stops behind the least that passed. So it does not matter who is fast.
+//! All threads test the candidates of one search, then those of the next: each takes the first few
+//! that nobody has taken, and stops behind the least that passed. So it does not matter who is fast.
 
+use super::lanes::{self, LANES};
 use super::montgomery::{Limbs, Montgomery, high, low};
 use super::sieve;
 use super::stream::Stream;
@@ -57,7 +58,7 @@ pub(super) fn in_progression<const N: usize>(
 
 /// The primes to sieve with: the larger the numbers, the more it costs to test one.
 fn small_primes<const N: usize>() -> Vec<u32> {
-    sieve::odd_primes(N << 15)
+    sieve::odd_primes(N << 14)
 }
 
 /// A progression that is searched.
@@ -139,15 +140,17 @@ impl<'a, const N: usize> Search<'a, N> {
     fn test(&self, accept: &impl Fn(&Limbs<N>) -> bool) {
         let candidates = self.candidates();
         loop {
-            let taken = self.next.fetch_add(1, Ordering::Relaxed);
+            let taken = self.next.fetch_add(LANES, Ordering::Relaxed);
             if taken >= candidates.len() || taken >= self.passed.load(Ordering::Relaxed) {
                 return;
             }
-            let passes = self
-                .member(candidates[taken])
-                .is_some_and(|candidate| accept(&candidate) && fermat(candidate));
-            if passes {
-                self.passed.fetch_min(taken, Ordering::Relaxed);
+            let (indices, numbers): (Vec<_>, Vec<_>) = (taken..candidates.len())
+                .take(LANES)
+                .filter_map(|index| Some((index, self.member(candidates[index])?)))
+                .filter(|(_, number)| accept(number))
+                .unzip();
+            if let Some(first) = first_passing(&numbers) {
+                self.passed.fetch_min(indices[first], Ordering::Relaxed);
             }
         }
     }
@@ -160,7 +163,8 @@ impl<'a, const N: usize> Search<'a, N> {
             return;
         };
         let prime = self.member(*index).expect("it was tested");
-        if (0..rounds(64 * N)).all(|_| witness(prime, &self.stream.limbs())) {
+        let bases: Vec<_> = (0..rounds(64 * N)).map(|_| self.stream.limbs()).collect();
+        if is_prime(&prime, &bases) {
             (self.prime, self.done) = (Some(prime), true);
         } else {
             self.next = AtomicUsize::new(passed + 1);
@@ -192,23 +196,27 @@ const fn rounds(bits: usize) -> usize {
     }
 }
 
-/// Fermat's test to base 2.
-fn fermat<const N: usize>(candidate: Limbs<N>) -> bool {
+/// The first of a few candidates that passes Fermat's test to base 2.
+fn first_passing<const N: usize>(candidates: &[Limbs<N>]) -> Option<usize> {
     // without optimization, the arithmetic of a library is many times faster
     if cfg!(debug_assertions) {
-        slow::fermat(&candidate)
-    } else {
-        Montgomery::of(candidate).fermat()
+        return candidates.iter().position(slow::fermat);
+    }
+    match lanes::fermat(candidates) {
+        Some(passed) => passed.iter().position(|passed| *passed),
+        None => candidates.iter().position(|candidate| Montgomery::of(*candidate).fermat()),
     }
 }
 
-/// The test of Miller and Rabin.
-fn witness<const N: usize>(candidate: Limbs<N>, base: &Limbs<N>) -> bool {
+/// The test of Miller and Rabin with each of the bases.
+fn is_prime<const N: usize>(candidate: &Limbs<N>, bases: &[Limbs<N>]) -> bool {
     if cfg!(debug_assertions) {
-        slow::witness(&candidate, base)
-    } else {
-        Montgomery::of(candidate).witness(base)
+        return bases.iter().all(|base| slow::witness(candidate, base));
     }
+    lanes::witnesses(candidate, bases).unwrap_or_else(|| {
+        let field = Montgomery::of(*candidate);
+        bases.iter().all(|base| field.witness(base))
+    })
 }
 
 /// The same tests with another arithmetic.
