@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Objects, the most milliseconds that they may take, and how often they are built beside the peer.
+/// Objects, the most milliseconds that they may take, and how often the peer builds them.
 const SIZES: [(usize, Bound, usize); 3] =
     [(300, Bound::None, 10), (1500, Bound::None, 3), (6000, Bound::AtMost(400.0), 1)];
 
@@ -32,7 +32,7 @@ pub(crate) fn figures() -> Vec<Figure> {
         };
         let name = format!("kustomize: {objects} objects");
         let race = Race::new(&name, Unit::Milliseconds, bound, || wall(&mut ours()))
-            .rounds(rounds)
+            .peer_rounds(rounds)
             .beside("build", &kustomize, |tool| wall(&mut theirs(tool)));
         figures.push(race.run());
         if objects == 6000 {
@@ -40,7 +40,7 @@ pub(crate) fn figures() -> Vec<Figure> {
             let name = format!("{name}, memory");
             let race =
                 Race::new(&name, Unit::Megabytes, Bound::None, || peak(&ours()).unwrap_or(missing))
-                    .rounds(1);
+                    .peer_rounds(1);
             let race =
                 race.beside("build", &kustomize, |tool| peak(&theirs(tool)).unwrap_or(missing));
             figures.push(race.run());

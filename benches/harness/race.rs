@@ -9,6 +9,7 @@ type Run<'a> = Box<dyn FnMut() -> f64 + 'a>;
 pub(crate) struct Race<'a> {
     figure: Figure,
     rounds: usize,
+    peer_rounds: usize,
     ours: Run<'a>,
     peers: Vec<(String, Run<'a>)>,
 }
@@ -25,6 +26,7 @@ impl<'a> Race<'a> {
         Race {
             figure: Figure { name: name.to_owned(), unit, bound, ours: ours_none, peers: vec![] },
             rounds: 10,
+            peer_rounds: usize::MAX,
             ours: Box::new(ours),
             peers: Vec::new(),
         }
@@ -33,6 +35,12 @@ impl<'a> Race<'a> {
     /// Measures so many times instead of ten.
     pub(crate) fn rounds(mut self, rounds: usize) -> Race<'a> {
         self.rounds = rounds;
+        self
+    }
+
+    /// Runs peers that take very long only so many times, and without the round to warm up.
+    pub(crate) fn peer_rounds(mut self, rounds: usize) -> Race<'a> {
+        self.peer_rounds = rounds;
         self
     }
 
@@ -64,6 +72,9 @@ impl<'a> Race<'a> {
             let sample = (self.ours)();
             if round > 0 {
                 ours.push(sample);
+            }
+            if round > self.peer_rounds || round == 0 && self.peer_rounds < self.rounds {
+                continue;
             }
             for ((_, run), samples) in self.peers.iter_mut().zip(&mut theirs) {
                 let sample = run();

@@ -63,7 +63,7 @@ pub struct Args {
     idle: Idle,
 }
 
-/// Flags for programs that wharf does not run.
+/// Flags for programs that wharf does not run, and for kustomize's own code.
 #[derive(clap::Args, Debug)]
 struct Idle {
     #[arg(long, hide = true)]
@@ -86,6 +86,8 @@ struct Idle {
     helm_command: Option<String>,
     #[arg(long, hide = true)]
     helm_debug: bool,
+    #[arg(long, hide = true)]
+    stack_trace: bool,
 }
 
 /// Builds and prints.

@@ -268,8 +268,8 @@ mod tests {
     use super::super::montgomery::Montgomery;
     use super::{LANES, Limbs, fermat, witnesses};
 
-    /// A prime in one lane and what is near it in the others; bases for it and its neighbour. The answers are those of the
-    /// arithmetic without vectors, which is asked twice where the processor has none.
+    /// A prime in one lane and what is near it in the others; bases for it and its neighbour. The
+    /// answers are those of the arithmetic without vectors.
     fn check<const N: usize>(distance_below_power: u64, lane: usize) {
         let mut numbers = [[u64::MAX; N]; LANES];
         let mut passing = [false; LANES];
