@@ -72,9 +72,9 @@ impl Failure {
     pub fn messages(&self) -> Vec<(Option<String>, String)> {
         match self {
             Failure::Usage(message) => vec![(None, message.clone())],
-            Failure::Input { faults, .. } => faults
+            Failure::Input { sources, faults } => faults
                 .into_iter()
-                .map(|fault| (Some(fault.code.to_owned()), fault.message.clone()))
+                .map(|fault| (Some(fault.code.to_owned()), fault.clone().traced(sources).message))
                 .collect(),
             Failure::Failed(cause) | Failure::Refused(cause) | Failure::Remote(cause) => {
                 let code = cause.code().map(|code| code.to_string());

@@ -10,7 +10,8 @@ use crate::compile::{Compiled, ReleaseFacts};
 use crate::deploy::{self, DeployError, Outcome, Package, Prepared, Settings, manifest_text};
 use crate::plan::{Intent, PackageFacts};
 use crate::release::{Record, ReleaseError, Store};
-use crate::yaml::Node;
+use crate::yaml::{Node, json};
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -248,6 +249,49 @@ async fn connect_to(ui: &Ui, target: Option<&String>) -> Result<Client, Failure>
         namespace: ui.global.namespace.clone(),
     };
     Client::connect(&options).await.map_err(remote)
+}
+
+/// How a command tells what came of it.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Form {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document for each target
+    Json,
+}
+
+/// What a document about a target begins with.
+pub fn about(client: &Client) -> Node {
+    let mut document = Node::map();
+    document.set("target", client.target());
+    document
+}
+
+/// A document with what went wrong.
+pub fn failed(mut document: Node, failure: &Failure) -> Node {
+    document.set("status", "failed");
+    let errors = failure.messages().into_iter().map(|(code, message)| {
+        let mut error = Node::map();
+        if let Some(code) = code {
+            error.set("code", code);
+        }
+        error.set("message", message);
+        error
+    });
+    document.set("errors", errors.collect::<Vec<Node>>());
+    document
+}
+
+/// Prints a document.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn print_json(ui: &Ui, document: &Node) -> Result<(), Failure> {
+    let mut out = ui.out();
+    writeln!(out, "{}", json::to_string_pretty(document))?;
+    out.flush()?;
+    Ok(())
 }
 
 /// Says which hooks will run, and when.

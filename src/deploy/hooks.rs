@@ -217,10 +217,7 @@ fn is_definition(gvk: &Gvk) -> bool {
 
 /// True for what is done only some time after it was made.
 fn is_awaited(id: &ObjectId) -> bool {
-    match (id.gvk.group.as_str(), id.gvk.kind.as_str()) {
-        ("", "Pod") | ("batch", "Job") => true,
-        _ => is_definition(&id.gvk),
-    }
+    observe::is_done_once(&id.gvk) || is_definition(&id.gvk)
 }
 
 /// How near a hook is to its end: unlike what runs for good, a Pod or Job that runs is not done.

@@ -38,4 +38,4 @@ pub use progress::{Event, Progress};
 pub use remove::{Removal, RemoveOptions, prepare_removal, uninstall};
 pub use rollback::rollback;
 pub use saved::check as check_saved;
-pub use test::{TestOptions, test};
+pub use test::{TestOptions, Tested, test};

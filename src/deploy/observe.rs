@@ -67,8 +67,11 @@ pub(super) async fn wait(
         .iter()
         .map(|id| {
             let key = Key::from(id);
-            let state = known.get(&key).map_or_else(Readiness::missing, judge);
-            (key, (id, state))
+            // a failure from before may pass by what was applied with it, but a Pod or Job that has
+            // failed stays so: it counts as soon as it is seen
+            let stays = |state: &Readiness| state.state == State::Failed && is_done_once(&id.gvk);
+            let state = known.get(&key).map(judge).filter(|state| !stays(state));
+            (key, (id, state.unwrap_or_else(Readiness::missing)))
         })
         .collect();
     progress.event(Event::Waits { total: states.len() });
@@ -128,6 +131,11 @@ pub(super) async fn wait(
             }
         }
     }
+}
+
+/// True for what comes to an end instead of being ready.
+pub(super) fn is_done_once(gvk: &Gvk) -> bool {
+    matches!((gvk.group.as_str(), gvk.kind.as_str()), ("", "Pod") | ("batch", "Job"))
 }
 
 fn rest(

@@ -6,7 +6,7 @@ use super::progress::Progress;
 use crate::base::clock::{Clock, SystemClock};
 use crate::cluster::Client;
 use crate::object::hook::{Hook, at_event};
-use crate::release::{Record, Store};
+use crate::release::{HookRun, Record, Store};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -26,8 +26,19 @@ pub struct TestOptions {
     pub timeout: Duration,
 }
 
-/// Runs the tests of a release's last revision, one after the other, and notes in its record what
-/// came of them. Gives how many there were; the first that fails is the last.
+/// A test that ran.
+#[derive(Clone, Debug)]
+pub struct Tested {
+    /// The kind of its object.
+    pub kind: String,
+    /// The name of its object.
+    pub name: String,
+    /// What came of it.
+    pub run: HookRun,
+}
+
+/// Runs the tests of a release's last revision, one after the other, and notes in its record and in
+/// `tested` what came of them; the first that fails is the last.
 ///
 /// # Errors
 /// When there is no such release or test, one fails or is not done in time, or the cluster refuses.
@@ -41,7 +52,8 @@ pub async fn test(
     options: &TestOptions,
     progress: &dyn Progress,
     cancel: &CancellationToken,
-) -> Result<usize, DeployError> {
+    tested: &mut Vec<Tested>,
+) -> Result<(), DeployError> {
     let store = Store::new(client.clone(), namespace);
     let history = store.existing(name).await?;
     let mut record: Record = history.last().expect("a release has a revision").clone();
@@ -61,15 +73,19 @@ pub async fn test(
         (options.only.is_empty() || options.only.contains(&hook.name))
             && !options.without.contains(&hook.name)
     };
-    let count = tests.iter().filter(|test| chosen(test)).count();
-    if count == 0 {
-        return Ok(0);
+    if !tests.iter().any(|test| chosen(test)) {
+        return Ok(());
     }
+    let began = SystemClock.now();
     let TestOptions { logs, timeout, .. } = *options;
     let runner = Runner { client, timeout, logs, progress, cancel };
     let result = runner.run_some(&mut record, EVENT, chosen).await;
+    tested.extend(tests.into_iter().filter_map(|test| {
+        let run = record.run_of(test).filter(|run| run.started >= began)?;
+        Some(Tested { kind: test.kind.clone(), name: test.name.clone(), run })
+    }));
     let noted = store.update(&record, SystemClock.now()).await;
     result?;
     noted?;
-    Ok(count)
+    Ok(())
 }

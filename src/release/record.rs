@@ -324,6 +324,21 @@ impl Record {
         entry.set("last_run", node);
     }
 
+    /// When a hook ran last and what came of it.
+    #[must_use]
+    pub fn run_of(&self, hook: &Hook) -> Option<HookRun> {
+        let hooks = self.root.items_at(&["hooks"]).iter();
+        let run = hooks
+            .filter(|node| Hook::from_node(node) == *hook)
+            .find_map(|it| it.get("last_run"))?;
+        let time = |key: &str| run.str_at(&[key]).and_then(|text| text.parse().ok());
+        Some(HookRun {
+            started: time("started_at")?,
+            completed: time("completed_at")?,
+            succeeded: run.str_at(&["phase"]) == Some("Succeeded"),
+        })
+    }
+
     /// The whole release JSON.
     #[must_use]
     pub fn root(&self) -> &Node {

@@ -2,6 +2,7 @@
 
 use super::charts::{helm, node, steps, write};
 use super::{Host, Run, has};
+use serde_json::{Value, json};
 
 const CHART: &[(&str, &str)] = &[
     ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n"),
@@ -134,6 +135,17 @@ fn tests_of_a_release_run_when_they_are_asked_for() {
     assert!(all.err.contains(": sold\n") && all.err.contains("2 tests passed"), "{all:#?}");
     let left = host.kubectl(&["get", "pods", "-o", "name"]).out;
     assert!(left.starts_with("pod/sells-") && left.lines().count() == 1, "{left}");
+    let told = test(&["-o", "json"]).fine().json();
+    let outcome = |told: &Value| -> Vec<String> {
+        let tests = told["tests"].as_array().expect("a list").iter();
+        tests.map(|it| format!("{} {} {}", it["kind"], it["name"], it["status"])).collect()
+    };
+    assert_eq!((&told["release"], &told["status"]), (&json!("shop"), &json!("passed")), "{told}");
+    assert_eq!(
+        outcome(&told),
+        [r#""Pod" "answers" "passed""#, r#""Job" "sells" "passed""#],
+        "{told}"
+    );
     for filter in ["name=answers", "!name=sells"] {
         let one = test(&["--filter", filter]);
         assert_eq!(steps(one.fine()), ["hook      Pod default/answers (test)"]);
@@ -159,6 +171,14 @@ fn tests_of_a_release_run_when_they_are_asked_for() {
         ],
     );
     assert_eq!(steps(&failed), ["hook      Pod default/answers (test)"]);
+    let failed = test(&["-o", "json"]);
+    failed.fails(1, &["wharf::deploy::hook"]);
+    let told = failed.json();
+    assert_eq!(
+        (&told["status"], outcome(&told)),
+        (&json!("failed"), vec![r#""Pod" "answers" "failed""#.to_owned()])
+    );
+    assert_eq!(told["errors"][0]["code"], "wharf::deploy::hook", "{told}");
     if has("helm") {
         let status = helm(host, &["status", "shop"]).out;
         assert!(status.contains("answers") && status.contains("Failed"), "{status}");
@@ -168,6 +188,8 @@ fn tests_of_a_release_run_when_they_are_asked_for() {
     host.run(&["apply", "plain.yaml"]).fine();
     let none = host.run(&["test", "--release", "plain"]);
     assert!(none.fine().err.contains("release plain has no tests"), "{none:#?}");
+    let none = host.run(&["test", "--release", "plain", "-o", "json"]).fine().json();
+    assert_eq!((&none["status"], &none["tests"]), (&json!("passed"), &json!([])));
 }
 
 #[test]

@@ -2,14 +2,14 @@
 
 use crate::cli::exit::{FINE, Failure};
 use crate::cli::progress::Steps;
-use crate::cli::release::{self, How, ReleaseArgs};
+use crate::cli::release::{self, Form, How, ReleaseArgs};
 use crate::cli::source_args::SourceFlags;
 use crate::cli::ui::Ui;
 use crate::cluster::Client;
 use crate::deploy::{self, Outcome, Prepared};
 use crate::plan::{Change, Format, Paint, Plan, Saved, is_plan, render, summary};
 use crate::schema::Schemas;
-use crate::yaml::{Node, json};
+use crate::yaml::Node;
 use std::io::Write;
 use std::time::Duration;
 
@@ -53,15 +53,6 @@ pub struct Args {
     output: Form,
 }
 
-#[derive(clap::ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Form {
-    /// The notes of the release
-    #[default]
-    Text,
-    /// One JSON document for each target
-    Json,
-}
-
 /// Applies.
 ///
 /// # Errors
@@ -72,13 +63,11 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
             Form::Text => apply(ui, args, &client).await.map(drop),
             Form::Json => {
                 let result = apply(ui, args, &client).await;
-                let mut out = ui.out();
                 let document = match &result {
                     Ok(document) => document.clone(),
-                    Err(failure) => failed(&client, failure),
+                    Err(failure) => release::failed(release::about(&client), failure),
                 };
-                writeln!(out, "{}", json::to_string_pretty(&document))?;
-                out.flush()?;
+                release::print_json(ui, &document)?;
                 result.map(drop)
             }
         })
@@ -104,8 +93,7 @@ async fn apply(ui: &Ui, args: &Args, client: &Client) -> Result<Node, Failure> {
     };
     release::say_warnings(ui, client);
     let Prepared { intent, plan, .. } = &prepared;
-    let mut document = Node::map();
-    document.set("target", client.target());
+    let mut document = release::about(client);
     document.set("release", intent.name.as_str());
     document.set("namespace", intent.namespace.as_str());
     document.set("objects", objects(plan));
@@ -188,20 +176,4 @@ fn finish(document: &mut Node, outcome: &Outcome) {
     if let Some(notes) = &outcome.notes {
         document.set("notes", notes.as_str());
     }
-}
-
-fn failed(client: &Client, failure: &Failure) -> Node {
-    let mut document = Node::map();
-    document.set("target", client.target());
-    document.set("status", "failed");
-    let errors = failure.messages().into_iter().map(|(code, message)| {
-        let mut error = Node::map();
-        if let Some(code) = code {
-            error.set("code", code);
-        }
-        error.set("message", message);
-        error
-    });
-    document.set("errors", errors.collect::<Vec<Node>>());
-    document
 }

@@ -2,9 +2,11 @@
 
 use crate::cli::exit::{FINE, Failure};
 use crate::cli::progress::Steps;
-use crate::cli::release;
+use crate::cli::release::{self, Form};
 use crate::cli::ui::Ui;
-use crate::deploy::{self, TestOptions};
+use crate::cluster::Client;
+use crate::deploy::{self, TestOptions, Tested};
+use crate::yaml::Node;
 use std::time::Duration;
 
 /// Run the tests of a release: the hooks that its chart has for that.
@@ -12,7 +14,8 @@ use std::time::Duration;
 #[command(after_help = "Examples:
   wharf test --release shop
   wharf test --release shop --filter name=shop-answers --logs
-  wharf test --release shop --filter '!name=shop-load' --timeout 10m")]
+  wharf test --release shop --filter '!name=shop-load' --timeout 10m
+  wharf test --release shop -o json")]
 pub struct Args {
     /// The release
     #[arg(long, value_name = "NAME")]
@@ -26,6 +29,9 @@ pub struct Args {
     /// How long each test may take
     #[arg(long, default_value = "5m", value_parser = release::duration, value_name = "TIME")]
     timeout: Duration,
+    /// Form of the result: text or json; steps are told on standard error either way
+    #[arg(long, short = 'o', value_enum, default_value_t, hide_possible_values = true)]
+    output: Form,
 }
 
 /// Whether tests of a name are meant, or all others.
@@ -61,11 +67,22 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
     };
     ui.block_on(release::on_each(ui, async |client| {
         let (steps, name) = (Steps::new(ui), &args.release);
-        let count = release::interruptible(ui, &steps, async |cancel| {
-            deploy::test(&client, client.namespace(), name, &options, &steps, cancel).await
+        let mut tested = Vec::new();
+        let result = release::interruptible(ui, &steps, async |cancel| {
+            let namespace = client.namespace();
+            deploy::test(&client, namespace, name, &options, &steps, cancel, &mut tested).await
         })
         .await;
-        match count? {
+        if args.output == Form::Json {
+            let document = document(&client, name, &tested);
+            let document = match &result {
+                Ok(()) => document,
+                Err(failure) => release::failed(document, failure),
+            };
+            release::print_json(ui, &document)?;
+        }
+        result?;
+        match tested.len() {
             0 => ui.say(format_args!("release {name} has no tests")),
             1 => ui.say(format_args!("release {name}: 1 test passed")),
             count => ui.say(format_args!("release {name}: {count} tests passed")),
@@ -73,6 +90,24 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
         Ok(())
     }))?;
     Ok(FINE)
+}
+
+fn document(client: &Client, release: &str, tested: &[Tested]) -> Node {
+    let mut document = release::about(client);
+    document.set("release", release);
+    document.set("namespace", client.namespace());
+    document.set("status", "passed");
+    let tests = tested.iter().map(|Tested { kind, name, run }| {
+        let mut node = Node::map();
+        node.set("kind", kind.as_str());
+        node.set("name", name.as_str());
+        node.set("status", if run.succeeded { "passed" } else { "failed" });
+        node.set("started", run.started.to_string());
+        node.set("completed", run.completed.to_string());
+        node
+    });
+    document.set("tests", tests.collect::<Vec<Node>>());
+    document
 }
 
 #[cfg(test)]
