@@ -3,12 +3,12 @@
 use super::exit::{self, Failure};
 use super::live::Live;
 use super::progress::Steps;
-use super::source_args::SourceArgs;
+use super::source_args::{Loaded, SourceArgs};
 use super::ui::Ui;
 use crate::cluster::{Client, ClusterError, ConnectOptions};
 use crate::compile::{Compiled, ReleaseFacts};
 use crate::deploy::{self, DeployError, Outcome, Package, Prepared, Settings, manifest_text};
-use crate::plan::{Intent, PackageFacts};
+use crate::plan::{Intent, PackageFacts, is_plan};
 use crate::release::{Record, ReleaseError, Store};
 use crate::yaml::{Node, json};
 use std::io::Write;
@@ -73,6 +73,27 @@ impl ReleaseArgs {
         }
     }
 
+    /// Does something on each target, as [`on_each`] does. Where there is no target, what is wrong
+    /// with the source is told all the same.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub async fn on_each<T>(
+        &self,
+        ui: &Ui,
+        run: impl AsyncFn(Client) -> Result<T, Failure>,
+    ) -> Result<Vec<T>, Failure> {
+        let lost = || {
+            let file = std::fs::read_to_string(&self.source.source);
+            if !file.is_ok_and(|text| is_plan(&text))
+                && let Ok(loaded) = tokio::task::block_in_place(|| self.source.read(ui))
+            {
+                tell_faults(ui, &loaded);
+            }
+        };
+        on_each_or(ui, run, lost).await
+    }
+
     /// Reads the source and finds out what has to be done.
     ///
     /// # Errors
@@ -88,7 +109,8 @@ impl ReleaseArgs {
         let name = self.source.flags.name.clone().or_else(|| loaded.name());
         let live = Live::of(client, self.source.flags.kube_version.is_some());
         let past = self.past(client, client.namespace(), name.as_deref());
-        let (live, past) = tokio::try_join!(live, past)?;
+        let (live, past) =
+            tokio::try_join!(live, past).inspect_err(|_| tell_faults(ui, &loaded))?;
         let compile = |past: &Past| loaded.compile(ui, &past.facts, Some(&live), &past.values);
         let mut compiled = compile(&past)?;
         if compiled.release.namespace != past.facts.namespace {
@@ -130,6 +152,14 @@ impl ReleaseArgs {
             }
         }
         Ok(Past { facts, values })
+    }
+}
+
+/// Tells what is wrong with a source whatever the target, before it is said that none answers.
+fn tell_faults(ui: &Ui, loaded: &Loaded<'_>) {
+    let compiled = loaded.compile(ui, &ReleaseFacts::default(), None, &Node::NULL);
+    if let Err(Failure::Input { sources, faults }) = compiled {
+        super::report::show(ui, &sources, &faults);
     }
 }
 
@@ -223,16 +253,29 @@ pub async fn on_each<T>(
     ui: &Ui,
     run: impl AsyncFn(Client) -> Result<T, Failure>,
 ) -> Result<Vec<T>, Failure> {
+    on_each_or(ui, run, || {}).await
+}
+
+/// The same; `lost` is called where a target cannot be connected to.
+async fn on_each_or<T>(
+    ui: &Ui,
+    run: impl AsyncFn(Client) -> Result<T, Failure>,
+    lost: impl Fn(),
+) -> Result<Vec<T>, Failure> {
     let named = &ui.global.target;
     if named.len() < 2 {
-        return Ok(vec![run(connect(ui).await?).await?]);
+        let client = connect(ui).await.inspect_err(|_| lost())?;
+        return Ok(vec![run(client).await?]);
     }
     let mut results = Vec::with_capacity(named.len());
     for (at, target) in named.iter().enumerate() {
         ui.say(format_args!("target {target}:"));
         let result = match connect_to(ui, Some(target)).await {
             Ok(client) => run(client).await,
-            Err(failure) => Err(failure),
+            Err(failure) => {
+                lost();
+                Err(failure)
+            }
         };
         if result.is_err() && at + 1 < named.len() {
             ui.say(format_args!("it failed; left out: {}", named[at + 1..].join(", ")));

@@ -46,11 +46,11 @@ pub(super) fn load(explicit: Option<&Path>) -> Result<Kubeconfig, ClusterError> 
     let mut merged: Option<Kubeconfig> = None;
     for path in files.iter().filter(|path| explicit.is_some() || path.exists()) {
         let read = Kubeconfig::read_from(path).map_err(|error| ClusterError::Kubeconfig {
-            message: error.to_string(),
+            message: first_line(&error),
             help: explicit.map(|_| "check the file that `--kubeconfig` names".to_owned()),
         })?;
         let wrong = |error: kube::config::KubeconfigError| ClusterError::Kubeconfig {
-            message: error.to_string(),
+            message: first_line(&error),
             help: None,
         };
         merged = Some(match merged {
@@ -69,6 +69,11 @@ pub(super) fn load(explicit: Option<&Path>) -> Result<Kubeconfig, ClusterError> 
             ),
         }
     })
+}
+
+/// What is wrong with a kubeconfig, without the excerpt that follows: it may show a token.
+fn first_line(error: &kube::config::KubeconfigError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// The configuration for one context, with the context's name.

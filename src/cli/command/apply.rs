@@ -59,19 +59,20 @@ pub struct Args {
 /// When the source has faults, something stands against it, or it does not become ready.
 pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
     ui.block_on(async {
-        release::on_each(ui, async |client| match args.output {
-            Form::Text => apply(ui, args, &client).await.map(drop),
-            Form::Json => {
-                let result = apply(ui, args, &client).await;
-                let document = match &result {
-                    Ok(document) => document.clone(),
-                    Err(failure) => release::failed(release::about(&client), failure),
-                };
-                release::print_json(ui, &document)?;
-                result.map(drop)
-            }
-        })
-        .await?;
+        args.release
+            .on_each(ui, async |client| match args.output {
+                Form::Text => apply(ui, args, &client).await.map(drop),
+                Form::Json => {
+                    let result = apply(ui, args, &client).await;
+                    let document = match &result {
+                        Ok(document) => document.clone(),
+                        Err(failure) => release::failed(release::about(&client), failure),
+                    };
+                    release::print_json(ui, &document)?;
+                    result.map(drop)
+                }
+            })
+            .await?;
         Ok(FINE)
     })
 }

@@ -43,7 +43,8 @@ enum Form {
 /// # Errors
 /// None but trouble with standard output: others are reported here, with code 2.
 pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
-    let differs = ui.block_on(release::on_each(ui, async |client| diff(ui, args, &client).await));
+    let differs =
+        ui.block_on(args.release.on_each(ui, async |client| diff(ui, args, &client).await));
     match differs {
         Ok(differs) => Ok(if differs.contains(&true) { FAILED } else { FINE }),
         Err(quiet @ Failure::Quiet(_)) => Err(quiet),
