@@ -1,7 +1,8 @@
 //! Field specs: which fields of which kinds a transformer writes, as kustomize names them.
 //!
 //! A path has `/` between its keys (`\/` is a slash in a key). A list on the way stands for all of
-//! its items; a key that ends in `[]` says that a list is expected, so nothing is made there.
+//! its items; a key that ends in `[]` says that a list is expected: nothing is made there, but a
+//! null becomes an empty list.
 
 use crate::object::Gvk;
 use crate::yaml::{Map, Node, Str, Value};
@@ -232,8 +233,8 @@ pub fn walk(
             of_map(name).map_err(|error| FieldError(format!("fieldName: {name}: {error}")))?;
             let is_list = name.len() != key.len();
             let made = match make {
+                _ if is_list => Some(Node::list()),
                 Make::Nothing => None,
-                _ if is_list => None,
                 _ if !rest.is_empty() => Some(Node::map()),
                 Make::Scalar => Some(Node::NULL),
                 Make::Map => Some(Node::map()),
@@ -241,7 +242,7 @@ pub fn walk(
             };
             let Some(value) = map.get_mut(name) else {
                 // nothing is put in before it is known that something will stand there
-                let Some(mut made) = made else { return Ok(()) };
+                let Some(mut made) = made.filter(|_| !is_list) else { return Ok(()) };
                 walk(&mut made, rest, make, change)?;
                 map.insert(name, made);
                 return Ok(());
@@ -283,6 +284,9 @@ mod tests {
             ("a/b", false, json!({}), json!({})),
             ("a/b", true, json!({"a": null}), json!({"a": {"b": 1}})),
             ("a[]/b", true, json!({}), json!({})),
+            ("a[]/b", true, json!({"a": null}), json!({"a": []})),
+            ("a[]/b", false, json!({"a": null}), json!({"a": []})),
+            ("a/b", false, json!({"a": null}), json!({"a": null})),
             ("a[]/b", true, json!({"a": [{}, {"b": 0}]}), json!({"a": [{"b": 1}, {"b": 1}]})),
             ("a/b", false, json!({"a": [{"c": 0}, {"b": 0}]}), json!({"a": [{"c": 0}, {"b": 1}]})),
             ("a/b\\/c", true, json!({}), json!({"a": {"b/c": 1}})),

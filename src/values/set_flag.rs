@@ -9,7 +9,8 @@
 //!
 //! What Helm takes and passes over is refused: an empty name (`=x`, `a..b=x`) and a path that breaks
 //! off (`a[0`, `a[0]`, `a.`). An empty value at the end of a list's path (`a[0].b=`) counts, which
-//! Helm drops, and numbers in JSON keep all their digits.
+//! Helm drops; a null in the way becomes a map or list, which Helm refuses; and numbers in JSON keep
+//! all their digits.
 
 use crate::base::diag::Diagnostic;
 use crate::base::source::{FileId, Sources, Span};

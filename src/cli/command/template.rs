@@ -157,6 +157,8 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
         for path in write_folder(folder, &release, choice)? {
             writeln!(out, "wrote {}", path.display())?;
         }
+        // Helm ends with the manifests, of which none are left
+        writeln!(out)?;
     } else {
         let mut printed = text::all(&release, choice);
         if !args.show_only.is_empty() {

@@ -7,7 +7,7 @@
 
 use super::load::Chart;
 use crate::template::gotmpl::value::Entries;
-use crate::template::gotmpl::{List, Map, Text, Value};
+use crate::template::gotmpl::{List, Map, Text, Value, fmt};
 
 /// The key of values that all charts see.
 const GLOBAL: &str = "global";
@@ -226,11 +226,9 @@ fn shown(value: &Value) -> String {
 
 /// A value as Go prints it where it wants a bool.
 fn bool_verb(value: &Value) -> String {
-    match value {
-        Value::Bool(bool) => bool.to_string(),
-        Value::Nil => "%!t(<nil>)".to_owned(),
-        Value::Text(text) => format!("%!t(string={text})"),
-        Value::Float(float, _) => format!("%!t(float64={})", crate::yaml::json::general(*float)),
-        other => format!("%!t({}={other:?})", other.go_type().map_or("nil", |of| of.name)),
-    }
+    // what cannot be printed is told by its type
+    fmt::sprintf(b"%t", std::slice::from_ref(value)).map_or_else(
+        |_| value.go_type().map_or("nil", |of| of.name).to_owned(),
+        |text| text.to_string(),
+    )
 }

@@ -125,6 +125,15 @@ fn values_merge_as_helm_merges_them() {
         "",
         "type mismatch on b: %!t(float64=5)",
     );
+    check(
+        &[
+            ("Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0\n"),
+            ("values.yaml", "b: [x, true, {k: 1}, null]\n"),
+            ("charts/b/Chart.yaml", "apiVersion: v2\nname: b\nversion: 1.0.0\n"),
+        ],
+        "",
+        "type mismatch on b: [%!t(string=x) true map[%!t(string=k):%!t(float64=1)] <nil>]",
+    );
     // globals go down
     check(
         &[
