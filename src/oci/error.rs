@@ -169,10 +169,16 @@ impl OciError {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
-            OciError::Unreachable { .. } | OciError::Stalled { .. } => true,
+            OciError::Unreachable { source, .. } => !OciError::is_mistrust(source),
+            OciError::Stalled { .. } => true,
             OciError::Registry { status, .. } => *status == 429 || *status >= 500,
             _ => false,
         }
+    }
+
+    /// True when nobody who is trusted has signed a server's certificate.
+    pub(super) fn is_mistrust(error: &std::io::Error) -> bool {
+        error.to_string().contains("UnknownIssuer")
     }
 
     /// True when the registry says that there is no such thing.

@@ -492,15 +492,20 @@ fn same_origin(a: &Url, b: &Url) -> bool {
 }
 
 fn unreachable(host: &str, what: &str, error: reqwest::Error) -> OciError {
+    let is_connect = error.is_connect();
+    // addresses of blob stores carry signatures
+    let source = innermost(&error.without_url());
     // a registry of one's own that has no certificate is the usual cause
-    let help = error.is_connect().then(|| {
+    let help = is_connect.then(|| {
         if is_loopback(host) {
             return "is the registry running? `wharf registry serve` starts one".to_owned();
         }
+        if OciError::is_mistrust(&source) {
+            return "name the authority that signed its certificate with `SSL_CERT_FILE=FILE`"
+                .to_owned();
+        }
         format!("check the name and the network; if {host} speaks plain HTTP, add `--plain-http`")
     });
-    // addresses of blob stores carry signatures
-    let source = innermost(&error.without_url());
     OciError::Unreachable { host: host.to_owned(), what: what.to_owned(), source, help }
 }
 

@@ -16,6 +16,8 @@ use crate::package::lock::{FILE_NAME, Lock};
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::error::Error;
+use std::fmt::Write as _;
 use std::future::Future;
 use std::path::PathBuf;
 
@@ -91,7 +93,7 @@ impl Remote for Fetcher {
                     RemoteError::Failed("URL is a git repository".to_owned())
                 }
                 HttpError::Answer { url, status } => RemoteError::Answer { url, status },
-                error => RemoteError::Failed(error.to_string()),
+                error => RemoteError::Failed(with_cause(&error)),
             },
         )
     }
@@ -123,7 +125,7 @@ impl Remote for Fetcher {
         let ChartAddress { repository, name, version, devel } = *wanted;
         let address = format!("{}/{name}", repository.trim_end_matches('/'));
         let key = if version.is_empty() { address.clone() } else { format!("{address}:{version}") };
-        let failed = |error: &dyn std::fmt::Display| RemoteError::Failed(error.to_string());
+        let failed = |error: &dyn Error| RemoteError::Failed(with_cause(error));
         let bytes = if repository.starts_with("oci://") {
             let reference = match version {
                 "" => Reference::oci(&address),
@@ -148,6 +150,20 @@ impl Remote for Fetcher {
         let unpacked = archive::unpack(&bytes, name, &Limits::default());
         unpacked.map(|(_, tree)| tree).map_err(|error| failed(&error))
     }
+}
+
+/// What an error says, and what its causes say.
+fn with_cause(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    if text.contains("UnknownIssuer") {
+        text.push_str("; name the authority that signed its certificate with `SSL_CERT_FILE=FILE`");
+    }
+    text
 }
 
 /// Waits for the network.

@@ -3,6 +3,7 @@
 mod flags;
 mod repositories;
 mod safety;
+mod tls;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -72,7 +72,7 @@ fn answer(mut stream: TcpStream, folder: &Path, login: Option<&str>, log: &Mutex
 }
 
 /// Packs versions of a chart into a folder, with an index as `helm repo index` writes it.
-fn repository(folder: &Folder, name: &str, versions: &[&str]) {
+pub(super) fn repository(folder: &Folder, name: &str, versions: &[&str]) {
     let mut index = format!("apiVersion: v1\nentries:\n  {name}:\n");
     std::fs::create_dir_all(folder.path("repo/charts")).expect("a folder");
     for version in versions {
@@ -219,13 +219,13 @@ fn dependencies_are_fetched_as_the_lock_says() {
 }
 
 /// Debian's registry in a folder; it ends with the value.
-struct Registry {
+pub(super) struct Registry {
     child: Child,
-    address: String,
+    pub(super) address: String,
 }
 
 impl Registry {
-    fn start(folder: &Folder) -> Registry {
+    pub(super) fn start(folder: &Folder) -> Registry {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
         let config = format!(
             "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \
