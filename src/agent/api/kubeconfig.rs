@@ -3,13 +3,12 @@
 //! Everything else in the file stays as it is. The file is replaced as a whole, readable by its
 //! owner alone; one that cannot be read is left alone.
 
-use super::pki::Pki;
+use super::pki::{self, Pki};
 use crate::yaml::{Node, emit};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 
 /// The name of context, cluster and user.
@@ -72,16 +71,7 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let part = path.with_extension(format!("wharf-{}", std::process::id()));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&part)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    std::fs::rename(&part, &path)
+    pki::write_private(&path, text)
 }
 
 #[cfg(test)]

@@ -178,21 +178,22 @@ fn read(path: &Path) -> Result<Option<String>, PkiError> {
     }
 }
 
-/// Writes a file that only its owner can read; it is whole or not there.
 fn write(path: &Path, text: &str) -> Result<(), PkiError> {
-    let attempt = || {
-        let part = path.with_extension("part");
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&part)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&part, path)
-    };
-    attempt().map_err(|source| io_error(path, source))
+    write_private(path, text.as_bytes()).map_err(|source| io_error(path, source))
+}
+
+/// Writes a file that only its owner can read; it is whole or as it was.
+pub(super) fn write_private(path: &Path, text: &[u8]) -> io::Result<()> {
+    let part = path.with_extension(format!("wharf-{}", std::process::id()));
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&part)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    std::fs::rename(&part, path)
 }
 
 fn io_error(path: &Path, source: io::Error) -> PkiError {
