@@ -27,9 +27,8 @@ pub struct NameReferences<'a> {
 
 impl Transformer for NameReferences<'_> {
     fn transform(&self, set: &mut ResourceSet, context: &mut Context<'_>) {
-        if set.iter().all(|resource| resource.past.is_empty()) {
-            return;
-        }
+        // where no name has changed, fields of a wrong kind are faults all the same
+        let renamed = set.iter().any(|resource| !resource.past.is_empty());
         let fields = self.by_kind();
         let candidates = Candidates::of(set);
         for at in 0..set.len() {
@@ -39,7 +38,8 @@ impl Transformer for NameReferences<'_> {
             let mut root = std::mem::take(set.content_mut(at));
             for field in any.chain(own).filter(|field| field.spec.fits(&gvk)) {
                 let referrer = Referrer { id: &candidates.ids[at], root: &root };
-                let scope = referrer.scope(&field.spec.path);
+                let scope =
+                    if renamed { referrer.scope(&field.spec.path) } else { Scope::default() };
                 let search = Search { set, candidates: &candidates, field, scope, at };
                 let mut found = None;
                 let result = walk(&mut root, &field.keys, Make::Nothing, &mut |node| {
@@ -48,7 +48,9 @@ impl Transformer for NameReferences<'_> {
                 });
                 if let Err(error) = result {
                     let id = &candidates.ids[at];
-                    context.sink.push(fault(&error, &field.spec.path, id, found));
+                    let at = found.map(|span| (span, "this reference"));
+                    let at = at.unwrap_or_else(|| (name_span(&root), "of this object"));
+                    context.sink.push(fault(&error, &field.spec.path, id, at));
                 }
             }
             *set.content_mut(at) = root;
@@ -56,13 +58,16 @@ impl Transformer for NameReferences<'_> {
     }
 }
 
-fn fault(error: &FieldError, path: &str, id: &Id, at: Option<Span>) -> Diagnostic {
+fn name_span(root: &Node) -> Span {
+    root.at(&["metadata", "name"]).map_or(root.span, |name| name.span)
+}
+
+fn fault(error: &FieldError, path: &str, id: &Id, (span, label): (Span, &str)) -> Diagnostic {
     let message = format!(
         "updating name reference in '{path}' field of '{id}': considering field '{path}' of object \
          {id}: {error}"
     );
-    Diagnostic::error("wharf::transform::name_reference", message)
-        .at(at.unwrap_or(Span::NONE), "this reference")
+    Diagnostic::error("wharf::transform::name_reference", message).at(span, label)
 }
 
 /// A field that refers to resources of a kind.
@@ -142,6 +147,7 @@ struct Referrer<'a> {
 }
 
 /// Which resources a referrer can mean, besides those without a namespace.
+#[derive(Default)]
 struct Scope {
     /// Its own effective namespace; nothing for all.
     own: Option<Str>,
@@ -188,6 +194,9 @@ impl Search<'_> {
                 items.iter_mut().filter(|item| !item.is_null()).try_for_each(|item| {
                     match &item.value {
                         Value::Map(_) => self.follow_map(item),
+                        Value::List(_) => Err(FieldError(
+                            "an item is expected to be either a string or a map of string".into(),
+                        )),
                         _ => self.follow_text(item),
                     }
                 })
@@ -336,5 +345,34 @@ fn text(node: &Node) -> Str {
         Value::String(text) => text.clone(),
         Value::Null | Value::List(_) | Value::Map(_) => Str::default(),
         _ => json::to_string(node).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transform::testing::fault;
+    use serde_json::json;
+
+    #[test]
+    fn fields_of_a_wrong_kind_are_faults_where_nothing_is_renamed() {
+        let referrers = ["spec/service/name", "spec/list", "spec/pair"]
+            .map(|path| FieldSpec::row("", "Door", path, false))
+            .to_vec();
+        let service =
+            NameReference { kind: "Service".into(), referrers, ..NameReference::default() };
+        let references = [service];
+        let transformer = NameReferences { references: &references };
+        for (spec, expected) in [
+            (json!({"service": "text"}), "expected sequence or mapping node"),
+            (json!({"list": [[]]}), "an item is expected to be either a string or a map of string"),
+            (json!({"pair": {"port": 1}}), "path config error; no 'name' field in node"),
+        ] {
+            let meta = json!({"name": "front"});
+            let door =
+                json!({"apiVersion": "a/v1", "kind": "Door", "metadata": meta, "spec": spec});
+            let found = fault(&transformer, &[door]);
+            assert!(found.ends_with(expected), "{found}");
+        }
     }
 }
