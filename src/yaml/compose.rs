@@ -422,9 +422,6 @@ impl<'a> Composer<'a> {
     ) -> (Value, Form) {
         let mut form = self.form(&text, style);
         let value = match style {
-            Style::Plain if self.dialect != Dialect::GoYamlV3 => {
-                resolve::plain(&text, self.dialect)
-            }
             Style::Plain if self.takes_raw_key(&text, span, anchored) => Value::from(text.as_ref()),
             // kustomize writes it in quotes before it reads it again, because of the colon
             Style::Plain if form != Form::Blank && self.is_in_brackets() && text.contains(':') => {

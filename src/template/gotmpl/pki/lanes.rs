@@ -68,7 +68,7 @@ mod vectors {
 
 #[cfg(target_arch = "x86_64")]
 mod vectors {
-    use super::super::montgomery::{Montgomery, odd_part};
+    use super::super::montgomery::{Montgomery, digits, odd_part};
     use super::{LANES, Limbs, Test};
     use std::arch::x86_64::{
         __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_cmpeq_epi64_mask,
@@ -160,14 +160,11 @@ mod vectors {
                 powers[index] = self.multiply(&powers[index - 1], base);
             }
             let mut power = self.one;
-            for limb in exponent.iter().rev() {
-                for shift in (0..64).step_by(4).rev() {
-                    for _ in 0..4 {
-                        power = self.multiply(&power, &power);
-                    }
-                    let digit = usize::try_from(limb >> shift & 15).expect("four bits");
-                    power = self.multiply(&power, &powers[digit]);
+            for digit in digits(exponent) {
+                for _ in 0..4 {
+                    power = self.multiply(&power, &power);
                 }
+                power = self.multiply(&power, &powers[digit]);
             }
             power
         }

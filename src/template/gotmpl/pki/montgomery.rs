@@ -86,15 +86,12 @@ impl<const N: usize> Montgomery<N> {
             powers[index] = self.multiply(&powers[index - 1], base);
         }
         let mut power = self.one;
-        for limb in exponent.iter().rev() {
-            for shift in (0..64).step_by(4).rev() {
-                for _ in 0..4 {
-                    power = self.square(&power);
-                }
-                match usize::try_from(limb >> shift & 15).expect("four bits") {
-                    0 => {}
-                    digit => power = self.multiply(&power, &powers[digit]),
-                }
+        for digit in digits(exponent) {
+            for _ in 0..4 {
+                power = self.square(&power);
+            }
+            if digit != 0 {
+                power = self.multiply(&power, &powers[digit]);
             }
         }
         power
@@ -247,6 +244,13 @@ pub(super) fn low(number: u128) -> u64 {
 
 pub(super) fn high(number: u128) -> u64 {
     low(number >> 64)
+}
+
+/// The digits of a number to base 16, the highest first.
+pub(super) fn digits<const N: usize>(number: &Limbs<N>) -> impl Iterator<Item = usize> {
+    let shifts = (0..64).step_by(4).rev();
+    let digits = move |limb: u64| shifts.clone().map(move |shift| limb >> shift & 15);
+    number.iter().rev().copied().flat_map(digits).map(|it| usize::try_from(it).expect("four bits"))
 }
 
 /// What is left of an odd number, less one, without its factors of two, and how many these are.
