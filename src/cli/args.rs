@@ -1,21 +1,52 @@
 //! What can be typed: global flags and the list of commands. Each command's own flags live with it.
 
 use super::command::Command;
-use clap::Parser;
+use clap::{Args, FromArgMatches, Subcommand};
+use std::ffi::OsString;
 
-/// Renders packages, charts and overlays, diffs them against live state, and applies them: to a
-/// Kubernetes cluster, or to this host through the bundled agent.
-#[derive(Parser, Debug)]
-#[command(name = "wharf", version, propagate_version = false, max_term_width = 100)]
-#[command(subcommand_required = true, arg_required_else_help = true)]
-#[command(args_override_self = true)]
+/// What was typed.
+#[derive(Debug)]
 pub struct Cli {
     /// Flags of every command.
-    #[command(flatten)]
     pub global: Global,
     /// What to do.
-    #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Every flag and command, for help, manuals and completions.
+    #[must_use]
+    pub fn command() -> clap::Command {
+        Command::augment_subcommands(Cli::root())
+    }
+
+    /// Reads arguments, the program's name first.
+    ///
+    /// # Errors
+    /// When they make no sense, or ask for help or the version.
+    pub fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
+        let named = args.get(1).and_then(|name| name.to_str());
+        let mut root = match named.filter(|name| Command::has_subcommand(name)) {
+            // to put all the others together takes as long as a small chart
+            Some(name) => Command::augment_one(Cli::root(), name),
+            None => Cli::command(),
+        };
+        let mut matches = root.try_get_matches_from_mut(args)?;
+        let global = Global::from_arg_matches_mut(&mut matches);
+        let command = Command::from_arg_matches_mut(&mut matches);
+        match (global, command) {
+            (Ok(global), Ok(command)) => Ok(Cli { global, command }),
+            (Err(error), _) | (_, Err(error)) => Err(error.format(&mut root)),
+        }
+    }
+
+    fn root() -> clap::Command {
+        let about = "Renders packages, charts and overlays, diffs them against live state, and \
+                     applies them: to a Kubernetes cluster, or to this host through the bundled agent";
+        let root = clap::Command::new("wharf").version(env!("CARGO_PKG_VERSION")).about(about);
+        let root = root.max_term_width(100).args_override_self(true);
+        Global::augment_args(root.subcommand_required(true).arg_required_else_help(true))
+    }
 }
 
 /// Flags that every command takes.
@@ -41,4 +72,21 @@ pub struct Global {
     /// Namespace to work in (default: that of the context, else `default`)
     #[arg(long, short = 'n', global = true, value_name = "NAME")]
     pub namespace: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_command_alone_helps_as_it_does_among_all() {
+        let all = Cli::command();
+        for name in all.get_subcommands().map(clap::Command::get_name) {
+            let help = |mut root: clap::Command| {
+                let asked = root.try_get_matches_from_mut(["wharf", name, "--help"]);
+                asked.expect_err("help is no match").to_string()
+            };
+            assert_eq!(help(Command::augment_one(Cli::root(), name)), help(Cli::command()));
+        }
+    }
 }

@@ -23,7 +23,6 @@ pub mod table;
 pub mod ui;
 
 use crate::template::gotmpl::stack;
-use clap::Parser;
 use std::process::ExitCode;
 
 /// Runs the command that the process's arguments name.
@@ -33,22 +32,24 @@ pub fn main() -> ExitCode {
     if let Some(code) = crate::agent::runtime::helper_process() {
         return code;
     }
-    // templates need a large stack; all of a command on one thread is faster than a part on another
-    stack::with_room(command)
+    // templates need a large stack; all of a command on one thread is faster than a part on another,
+    // and where it ends, the process does: its memory need not be given back first
+    stack::with_room(|| std::process::exit(i32::from(command())))
 }
 
-fn command() -> ExitCode {
-    let args = match args::Cli::try_parse() {
+fn command() -> u8 {
+    let args: Vec<_> = std::env::args_os().collect();
+    let args = match args::Cli::parse(&args) {
         Ok(args) => args,
         Err(error) => {
             let code = if error.use_stderr() { exit::USAGE } else { exit::FINE };
             let _ = error.print();
-            return ExitCode::from(code);
+            return code;
         }
     };
     let ui = ui::Ui::new(&args.global);
     match args.command.run(&ui) {
-        Ok(code) => ExitCode::from(code),
-        Err(failure) => ExitCode::from(report::report(&ui, &failure)),
+        Ok(code) => code,
+        Err(failure) => report::report(&ui, &failure),
     }
 }

@@ -293,7 +293,7 @@ pub fn chance(seed: Option<&str>) -> Chance {
     }
     let mut bytes = [0; 32];
     // keys and passwords are made of it: without it nothing may be rendered
-    aws_lc_rs::rand::fill(&mut bytes).expect("the system gives random bytes");
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
     let now = SystemClock.now().as_nanosecond();
     Chance { seed: bytes, now: i64::try_from(now).unwrap_or(i64::MAX), zone: host_zone() }
 }

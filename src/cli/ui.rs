@@ -31,6 +31,12 @@ impl Ui {
         io::BufWriter::with_capacity(64 << 10, AutoStream::new(io::stdout(), self.color))
     }
 
+    /// Standard output, buffered, for what is to arrive byte by byte as it is.
+    #[must_use]
+    pub fn raw_out(&self) -> impl Write + use<> {
+        io::BufWriter::with_capacity(64 << 10, io::stdout())
+    }
+
     /// Standard error; styles are dropped where no colour is wanted.
     #[must_use]
     pub fn err(&self) -> impl Write + use<> {

@@ -3,7 +3,6 @@
 use crate::cli::args::Cli;
 use crate::cli::exit::{FINE, Failure};
 use crate::cli::ui::Ui;
-use clap::CommandFactory;
 use std::io::Write;
 
 /// Print a completion script for a shell.

@@ -70,7 +70,7 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
             help: Some("`wharf history` lists them".to_owned()),
         })
     })?;
-    let mut out = ui.out();
+    let mut out = ui.raw_out();
     let headings = args.part == Part::All;
     for (part, heading) in
         [(Part::Values, "VALUES"), (Part::Manifest, "MANIFEST"), (Part::Notes, "NOTES")]

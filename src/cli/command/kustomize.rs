@@ -146,7 +146,7 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
         fs::write(path, text).map_err(|error| failed(unwritten(path, &error)))?;
         return Ok(FINE);
     }
-    let mut out = ui.out();
+    let mut out = ui.raw_out();
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(FINE)

@@ -57,18 +57,35 @@ macro_rules! commands {
             }
         }
 
-        impl Subcommand for Command {
-            fn augment_subcommands(command: clap::Command) -> clap::Command {
+        impl Command {
+            /// Adds one command alone, with what it has among all.
+            #[must_use]
+            pub fn augment_one(command: clap::Command, name: &str) -> clap::Command {
+                Command::augment(command, Some(name))
+            }
+
+            fn augment(command: clap::Command, only: Option<&str>) -> clap::Command {
                 let mut order = 0..;
                 $($(#[cfg($cfg)])?
                 let command = {
-                    let flags = |command| {
-                        $module::Args::augment_args(command).about($about).long_about(None)
-                    };
-                    let inner = clap::Command::new(stringify!($module)).about($about);
-                    command.subcommand(inner.display_order(order.next()).defer(flags))
+                    let order = order.next();
+                    if only.is_none_or(|only| only == stringify!($module)) {
+                        let flags = |command| {
+                            $module::Args::augment_args(command).about($about).long_about(None)
+                        };
+                        let inner = clap::Command::new(stringify!($module)).about($about);
+                        command.subcommand(inner.display_order(order).defer(flags))
+                    } else {
+                        command
+                    }
                 };)*
                 command
+            }
+        }
+
+        impl Subcommand for Command {
+            fn augment_subcommands(command: clap::Command) -> clap::Command {
+                Command::augment(command, None)
             }
 
             fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {

@@ -51,7 +51,7 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
         ui.say(format_args!("wrote {written} files to {}", folder.display()));
         return Ok(FINE);
     }
-    let mut out = ui.out();
+    let mut out = ui.raw_out();
     if args.output == "json" {
         let items: Vec<Node> = objects.iter().map(|object| object.root.clone()).collect();
         writeln!(out, "{}", yaml::json::to_string_pretty(&Node::from(items)))?;

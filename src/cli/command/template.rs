@@ -150,7 +150,7 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
     };
     crate::cli::report::warn(ui, &input.sources, &release.warnings);
     let choice = Choice { crds: args.include_crds, hooks: !args.no_hooks, tests: !args.skip_tests };
-    let mut out = ui.out();
+    let mut out = ui.raw_out();
     if let Some(folder) = &args.output_dir {
         let inner = folder.join(&input.name);
         let folder = if args.release_name { &inner } else { folder };
@@ -160,13 +160,17 @@ pub fn run(ui: &Ui, args: &Args) -> Result<u8, Failure> {
         // Helm ends with the manifests, of which none are left
         writeln!(out)?;
     } else {
-        let mut printed = text::all(&release, choice);
-        if !args.show_only.is_empty() {
-            printed = text::only(&printed, &args.show_only).map_err(Failure::failed)?;
+        let pieces = text::all(&release, choice);
+        if args.show_only.is_empty() {
+            pieces.iter().try_for_each(|piece| out.write_all(piece))?;
+        } else {
+            let printed = text::only(&pieces.concat(), &args.show_only);
+            out.write_all(&printed.map_err(Failure::failed)?)?;
         }
-        out.write_all(&printed)?;
     }
     out.flush()?;
+    // the process ends: what was read and made need not be freed piece by piece
+    std::mem::forget((input, values, release));
     Ok(FINE)
 }
 
@@ -227,7 +231,7 @@ impl Args {
         };
         helm::render(&request, &input.sources).or_else(|failed| {
             if self.debug {
-                let mut out = ui.out();
+                let mut out = ui.raw_out();
                 let mut text = Vec::new();
                 for (path, rendered) in &failed.rendered {
                     text::document(path, rendered, &mut text);

@@ -80,11 +80,12 @@ pub(super) fn documents(text: &str) -> impl Iterator<Item = &str> {
         let from = start?;
         let mut search = from;
         let cut = loop {
-            let Some(at) = text[search..].find("---").map(|at| search + at) else { break None };
-            if at == 0 || text.as_bytes()[at - 1] == b'\n' {
-                break Some(at);
+            let is_line = search == 0 || text.as_bytes()[search - 1] == b'\n';
+            if is_line && text[search..].starts_with("---") {
+                break Some(search);
             }
-            search = at + 1;
+            let Some(line) = text[search..].find('\n') else { break None };
+            search += line + 1;
         };
         start = cut.map(|at| {
             let after = &text[at + 3..];

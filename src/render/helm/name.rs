@@ -3,15 +3,10 @@
 use super::{Chance, Failed};
 use crate::base::diag::Diagnostic;
 use crate::template::gotmpl::{self, Job, Map, Options, Set, Source, stack};
-use regex::Regex;
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 const PATTERN: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 const LONGEST: usize = 53;
-
-/// Names that Kubernetes takes.
-static NAMES: LazyLock<Regex> = LazyLock::new(|| Regex::new(PATTERN).expect("it is a pattern"));
 
 /// The name that a template makes, as `--name-template` of Helm does it: with all functions and
 /// without values.
@@ -39,7 +34,7 @@ pub fn from_template(text: &str, chance: &Chance) -> Result<String, Failed> {
 
 /// Refuses what Kubernetes would not take, in Helm's words.
 pub(super) fn check(name: &str) -> Result<(), Diagnostic> {
-    if NAMES.is_match(name) && name.len() <= LONGEST {
+    if name.split('.').all(is_label) && name.len() <= LONGEST {
         return Ok(());
     }
     let text = format!(
@@ -48,6 +43,15 @@ pub(super) fn check(name: &str) -> Result<(), Diagnostic> {
     );
     Err(Diagnostic::error("wharf::values::release_name", text)
         .help("use small letters, digits and single dashes"))
+}
+
+/// True of a part of a name between dots, as `PATTERN` means it.
+fn is_label(text: &str) -> bool {
+    let is_inner = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = text.as_bytes();
+    bytes.first().is_some_and(is_inner)
+        && bytes.last().is_some_and(is_inner)
+        && bytes.iter().all(|byte| *byte == b'-' || is_inner(byte))
 }
 
 #[cfg(test)]
@@ -73,6 +77,12 @@ mod tests {
             ("Shop", false),
             ("shop_1", false),
             ("-shop", false),
+            ("shop-", false),
+            ("shop.-eu", false),
+            ("shop..eu", false),
+            ("shop.", false),
+            ("s", true),
+            ("shop\n", false),
             ("", false),
             (&"a".repeat(53), true),
             (&"a".repeat(54), false),

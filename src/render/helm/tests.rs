@@ -176,7 +176,7 @@ fn hooks_stand_aside_and_what_is_not_there_is_told() {
     assert_eq!(names, ["Job j"]);
     assert_eq!(warnings.iter().count(), 0);
     let choice = text::Choice { crds: false, hooks: true, tests: true };
-    let printed = text::all(&release, choice);
+    let printed = text::all(&release, choice).concat();
     assert_eq!(
         String::from_utf8_lossy(&printed),
         format!(

@@ -15,27 +15,28 @@ pub struct Choice {
     pub tests: bool,
 }
 
-/// Everything that is printed.
+/// Everything that is printed, in pieces: what is large need not be in memory once more.
 #[must_use]
-pub fn all(release: &Release, choice: Choice) -> Vec<u8> {
-    // with the lines around each document
-    let around = |path: &str, length: usize| path.len() + length + 32;
-    let crds = release.crds.iter().filter(|_| choice.crds);
-    let size = crds.map(|crd| around(&crd.path, crd.text.len())).sum::<usize>()
-        + release.manifests.iter().map(|one| around(&one.path, one.text.len())).sum::<usize>();
-    let mut out = Vec::with_capacity(size);
+pub fn all(release: &Release, choice: Choice) -> Vec<&[u8]> {
+    let mut out = Vec::new();
     if choice.crds {
         for crd in &release.crds {
-            document(&crd.path, &crd.text, &mut out);
+            out.extend(pieces(&crd.path, &crd.text));
         }
     }
     for manifest in release.manifests.iter().filter(|manifest| manifest.hook.is_none()) {
-        document(&manifest.path, manifest.text.as_bytes(), &mut out);
+        out.extend(pieces(&manifest.path, manifest.text.as_bytes()));
     }
-    out.truncate(trimmed_end(&out));
-    out.push(b'\n');
+    while let Some(last) = out.pop() {
+        let kept = trimmed_end(last);
+        if kept > 0 {
+            out.push(&last[..kept]);
+            break;
+        }
+    }
+    out.push(b"\n");
     for hook in hooks(release, choice) {
-        document(&hook.path, hook.text.as_bytes(), &mut out);
+        out.extend(pieces(&hook.path, hook.text.as_bytes()));
     }
     out
 }
@@ -49,11 +50,13 @@ pub fn hooks(release: &Release, choice: Choice) -> impl Iterator<Item = &Manifes
 
 /// One document with its source.
 pub fn document(path: &str, text: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(b"---\n# Source: ");
-    out.extend_from_slice(path.as_bytes());
-    out.push(b'\n');
-    out.extend_from_slice(text);
-    out.push(b'\n');
+    for piece in pieces(path, text) {
+        out.extend_from_slice(piece);
+    }
+}
+
+fn pieces<'a>(path: &'a str, text: &'a [u8]) -> [&'a [u8]; 5] {
+    [b"---\n# Source: ", path.as_bytes(), b"\n", text, b"\n"]
 }
 
 /// A pattern of `--show-only` that no manifest comes from.

@@ -278,7 +278,7 @@ impl Chart<'_> {
             hooks: !self.flag("skipHooks"),
             tests: !self.flag("skipTests"),
         };
-        let printed = text::all(&release, choice);
+        let printed = text::all(&release, choice).concat();
         let printed = String::from_utf8_lossy(&printed);
         let shown = tree.label().to_owned();
         let file = builder.sources.add(shown.clone(), printed.as_ref());

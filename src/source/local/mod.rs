@@ -95,7 +95,7 @@ pub enum LocalError {
 pub fn load(source: &str) -> Result<FileTree, LocalError> {
     if source == "-" {
         let limits = Limits::default();
-        let bytes = Buffer::new().drain(io::stdin().lock(), "-", &limits)?;
+        let bytes = drain(io::stdin().lock(), Vec::new(), "-", &limits)?;
         let mut tree = FileTree::new("");
         tree.insert(SafePath::parse("stdin.yaml").expect("a plain name"), bytes);
         return Ok(tree);
@@ -258,44 +258,46 @@ impl Walk {
     }
 }
 
-/// What files are read into, one after the other: the size of a file need not be asked for first.
+/// What small files are read into, one after the other: their size need not be asked for first.
 struct Buffer(Vec<u8>);
 
 impl Buffer {
     fn new() -> Buffer {
-        Buffer(vec![0; 64 << 10])
+        Buffer(Vec::with_capacity(64 << 10))
     }
 
     fn read(&mut self, path: &Path, shown: &str, limits: &Limits) -> Result<Vec<u8>, LocalError> {
         let unreadable = |error| LocalError::Unreadable { path: shown.to_owned(), error };
-        self.drain(fs::File::open(path).map_err(unreadable)?, shown, limits)
-    }
-
-    fn drain(
-        &mut self,
-        mut from: impl Read,
-        shown: &str,
-        limits: &Limits,
-    ) -> Result<Vec<u8>, LocalError> {
-        let mut filled = 0;
-        loop {
-            if filled == self.0.len() {
-                self.0.resize(filled * 2, 0);
-            }
-            match from.read(&mut self.0[filled..]) {
-                Ok(0) => return Ok(self.0[..filled].to_vec()),
-                Ok(more) => filled += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    return Err(LocalError::Unreadable { path: shown.to_owned(), error });
-                }
-            }
-            if filled as u64 > limits.file_bytes {
-                let limit = format!("{} MiB", limits.file_bytes >> 20);
-                return Err(LocalError::TooLarge { path: shown.to_owned(), limit });
-            }
+        let mut file = fs::File::open(path).map_err(unreadable)?;
+        self.0.clear();
+        let small = self.0.capacity() as u64;
+        (&mut file).take(small).read_to_end(&mut self.0).map_err(unreadable)?;
+        if (self.0.len() as u64) < small {
+            return Ok(self.0.clone());
         }
+        let size = file.metadata().map_or(0, |about| about.len()).min(limits.file_bytes);
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+        bytes.extend_from_slice(&self.0);
+        drain(file, bytes, shown, limits)
     }
+}
+
+/// All that there is, after what was read before.
+fn drain(
+    from: impl Read,
+    mut bytes: Vec<u8>,
+    shown: &str,
+    limits: &Limits,
+) -> Result<Vec<u8>, LocalError> {
+    let rest = (limits.file_bytes + 1).saturating_sub(bytes.len() as u64);
+    from.take(rest)
+        .read_to_end(&mut bytes)
+        .map_err(|error| LocalError::Unreadable { path: shown.to_owned(), error })?;
+    if bytes.len() as u64 > limits.file_bytes {
+        let limit = format!("{} MiB", limits.file_bytes >> 20);
+        return Err(LocalError::TooLarge { path: shown.to_owned(), limit });
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -339,7 +341,7 @@ mod tests {
     fn what_is_too_large_is_refused() {
         let limits = Limits { file_bytes: 1 << 20, ..Limits::default() };
         let error =
-            Buffer::new().drain(std::io::repeat(b'a'), "files/big", &limits).expect_err("a bound");
+            drain(std::io::repeat(b'a'), Vec::new(), "files/big", &limits).expect_err("a bound");
         assert_eq!(error.to_string(), "`files/big` holds more than 1 MiB");
         let code = miette::Diagnostic::code(&error).expect("a code").to_string();
         assert_eq!(code, "wharf::source::too_large");

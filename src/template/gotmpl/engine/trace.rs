@@ -6,6 +6,7 @@ use super::super::stack;
 use super::super::syntax::ast::Template;
 use super::super::value::Text;
 use super::reads::{Path, reads};
+use memchr::arch::all::memchr::One;
 use std::sync::Arc;
 
 /// For each part of a rendered text, the part of a template that wrote it.
@@ -116,15 +117,6 @@ fn without(text: Vec<u8>, found: &[usize]) -> Vec<u8> {
 }
 
 fn occurrences(text: &[u8]) -> Vec<usize> {
-    let mut found = Vec::new();
-    let mut from = 0;
-    while let Some(at) = text[from..].iter().position(|byte| *byte == b'<').map(|at| from + at) {
-        if text[at..].starts_with(NO_VALUE) {
-            found.push(at);
-            from = at + NO_VALUE.len();
-        } else {
-            from = at + 1;
-        }
-    }
-    found
+    let starts = One::new(NO_VALUE[0]);
+    starts.iter(text).filter(|at| text[*at..].starts_with(NO_VALUE)).collect()
 }

@@ -142,8 +142,8 @@ pub enum Operand {
     Bool(usize, bool),
     /// A number or a character.
     Number(usize, Box<Number>),
-    /// A text, and how it was written.
-    Text(usize, Text, Text),
+    /// A text, and how it was written, unless that is as it is between double quotes.
+    Text(usize, Text, Option<Text>),
     /// A function.
     Function(usize, &'static Function),
     /// `.a.b`

@@ -4,6 +4,7 @@
 //! and comments are dealt with here; the parser never sees them.
 
 use super::super::fmt::quote::is_printable;
+use memchr::arch::all::memchr::One;
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -53,15 +54,13 @@ pub(super) enum Keyword {
 }
 
 /// A token: what it is and where it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
     pub(super) kind: Kind,
     pub(super) start: usize,
     pub(super) end: usize,
     /// The line on which it starts.
     pub(super) line: usize,
-    /// What is wrong, for [`Kind::Error`].
-    pub(super) fault: String,
 }
 
 /// Where in a text the lexer is.
@@ -73,6 +72,8 @@ pub(super) struct Lexer<'a> {
     start_line: usize,
     depth: usize,
     inside_action: bool,
+    /// What is wrong, once there was a token of [`Kind::Error`]; it is the only one.
+    pub(super) fault: String,
 }
 
 const SPACE: &[u8] = b" \t\r\n";
@@ -87,6 +88,7 @@ impl<'a> Lexer<'a> {
             start_line: 1,
             depth: 0,
             inside_action: false,
+            fault: String::new(),
         }
     }
 
@@ -124,13 +126,8 @@ impl<'a> Lexer<'a> {
     }
 
     fn emit(&mut self, kind: Kind) -> Token {
-        let token = Token {
-            kind,
-            start: self.start,
-            end: self.position,
-            line: self.start_line,
-            fault: String::new(),
-        };
+        let token =
+            Token { kind, start: self.start, end: self.position, line: self.start_line };
         self.start = self.position;
         self.start_line = self.line;
         token
@@ -153,8 +150,8 @@ impl<'a> Lexer<'a> {
             start: self.start,
             end: self.position,
             line: self.start_line,
-            fault: message.into(),
         };
+        self.fault = message.into();
         self.input = &[];
         self.position = 0;
         self.start = 0;
@@ -356,6 +353,8 @@ impl<'a> Lexer<'a> {
     }
 
     fn word(&mut self) {
+        let is_usual = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+        self.position += self.rest().iter().take_while(is_usual).count();
         while let Some((c, length)) = self.peek()
             && is_alphanumeric(c)
         {
@@ -383,6 +382,8 @@ impl<'a> Lexer<'a> {
     /// A text in quotes, or a character, whose first quote is passed.
     fn quoted(&mut self, quote: u8, kind: Kind, unterminated: &str) -> Token {
         loop {
+            let is_usual = |byte: &&u8| ![quote, b'\\', b'\n'].contains(byte);
+            self.position += self.rest().iter().take_while(is_usual).count();
             let next = self.advance();
             let next = if next == Some('\\') {
                 match self.advance() {
@@ -480,19 +481,14 @@ fn code_point(c: char) -> String {
     if is_printable(c) { format!("U+{code:04X} '{c}'") } else { format!("U+{code:04X}") }
 }
 
+/// Where something first is, looked for without asking the processor what it is able to, which takes
+/// longer than to go through a usual template.
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        from += bytes[from..].iter().position(|byte| *byte == what[0])?;
-        if bytes[from..].starts_with(what) {
-            return Some(from);
-        }
-        from += 1;
-    }
+    One::new(what[0]).iter(bytes).find(|at| bytes[*at..].starts_with(what))
 }
 
 fn lines(bytes: &[u8]) -> usize {
-    bytes.split(|byte| *byte == b'\n').count() - 1
+    One::new(b'\n').iter(bytes).count()
 }
 
 fn leading_spaces(bytes: &[u8]) -> usize {

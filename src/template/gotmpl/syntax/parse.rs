@@ -142,6 +142,8 @@ enum Piece {
 const PARENTHESES: usize = 10_000;
 /// Our limit on nested control structures, which Go does not have.
 const CONTROLS: usize = 10_000;
+/// Texts up to this length are often the same: keys, names of templates.
+const SHORT: usize = 64;
 /// What nests deeper needs a large stack.
 const DEEP: usize = 100;
 
@@ -180,14 +182,15 @@ impl Parser<'_> {
         }
         let started = self.scope.action_line;
         let begin = self.scope.action_start;
-        if started == token.line && token.fault == "unclosed action" {
-            return self.fail_open(token.fault.clone(), begin);
+        let fault = self.lexer.fault.as_str();
+        if started == token.line && fault == "unclosed action" {
+            return self.fail_open(fault, begin);
         }
         if started == 0 || started == token.line {
-            return self.fail(token.fault.clone());
+            return self.fail(fault);
         }
-        let action = if token.fault.ends_with(" action") { "" } else { " in action" };
-        let message = format!("{}{action} started at {}:{started}", token.fault, self.name);
+        let action = if fault.ends_with(" action") { "" } else { " in action" };
+        let message = format!("{fault}{action} started at {}:{started}", self.name);
         self.fail_open(message, begin)
     }
 
@@ -195,7 +198,7 @@ impl Parser<'_> {
         let text = self.text_of(token);
         match token.kind {
             Kind::End => "EOF".to_owned(),
-            Kind::Error => token.fault.clone(),
+            Kind::Error => self.lexer.fault.clone(),
             Kind::Keyword(_) => format!("<{}>", text.escape_ascii()),
             _ if text.len() > 10 => format!("{}...", quote(first_characters(text, 10))),
             _ => quote(text),
@@ -219,12 +222,13 @@ impl Parser<'_> {
         token
     }
 
-    fn peek(&mut self) -> &Token {
-        if self.scope.ahead.is_empty() {
-            let token = self.read();
-            self.scope.ahead.push(token);
+    fn peek(&mut self) -> Token {
+        if let Some(token) = self.scope.ahead.last() {
+            return *token;
         }
-        self.scope.ahead.last().expect("a token was read ahead")
+        let token = self.read();
+        self.scope.ahead.push(token);
+        token
     }
 
     fn back(&mut self, token: Token) {
@@ -240,11 +244,14 @@ impl Parser<'_> {
         }
     }
 
-    fn peek_non_space(&mut self) -> &Token {
-        while self.peek().kind == Kind::Space {
+    fn peek_non_space(&mut self) -> Token {
+        loop {
+            let token = self.peek();
+            if token.kind != Kind::Space {
+                return token;
+            }
             self.next();
         }
-        self.peek()
     }
 
     fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token> {
@@ -524,8 +531,8 @@ impl Parser<'_> {
     fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Parsed<()> {
         while self.peek_non_space().kind == Kind::Variable {
             let token = self.next();
-            let after = self.peek().clone();
-            let next = self.peek_non_space().clone();
+            let after = self.peek();
+            let next = self.peek_non_space();
             let comma = next.kind == Kind::Char && self.text_of(&next) == b",";
             if !comma && next.kind != Kind::Assign && next.kind != Kind::Declare {
                 if after.kind == Kind::Space {
@@ -674,7 +681,7 @@ impl Parser<'_> {
                 Operand::Pipe(pipe)
             }
             Kind::String | Kind::RawString => {
-                Operand::Text(start, self.unquoted(&token)?, self.text_of(&token).into())
+                self.text(&token)?
             }
             _ => {
                 self.back(token);
@@ -683,18 +690,32 @@ impl Parser<'_> {
         }))
     }
 
-    fn function(&mut self, token: &Token) -> Parsed<Operand> {
-        let name = String::from_utf8_lossy(self.text_of(token));
-        match (self.functions)(&name) {
-            Some(function) => Ok(Operand::Function(token.start, function)),
-            None => Err(Box::new(Fault {
-                message: format!("function {} not defined", quote(name.as_bytes())),
-                line: self.scope.line,
-                start: token.start,
-                unknown: Some(name.into_owned()),
-                opened: None,
-            })),
+    /// A text with the way it was written, unless that is as it is between quotes.
+    fn text(&mut self, token: &Token) -> Parsed<Operand> {
+        let plain = match self.text_of(token) {
+            [b'"', inner @ .., b'"'] => inner.len() <= SHORT && !inner.contains(&b'\\'),
+            _ => false,
+        };
+        if plain && std::str::from_utf8(self.text_of(token)).is_ok() {
+            return Ok(Operand::Text(token.start, self.word(token.start + 1, token.end - 1), None));
         }
+        let text = self.unquoted(token)?;
+        Ok(Operand::Text(token.start, text, Some(self.text_of(token).into())))
+    }
+
+    fn function(&mut self, token: &Token) -> Parsed<Operand> {
+        let name = self.text_of(token);
+        if let Some(function) = std::str::from_utf8(name).ok().and_then(self.functions) {
+            return Ok(Operand::Function(token.start, function));
+        }
+        let name = String::from_utf8_lossy(name);
+        Err(Box::new(Fault {
+            message: format!("function {} not defined", quote(name.as_bytes())),
+            line: self.scope.line,
+            start: token.start,
+            unknown: Some(name.into_owned()),
+            opened: None,
+        }))
     }
 
     fn variable(&mut self, token: &Token) -> Parsed<Variable> {
@@ -716,7 +737,9 @@ impl Parser<'_> {
 /// True when a body holds only space. Calls and controls are something even when they write nothing.
 fn is_blank(body: &Body) -> bool {
     body.nodes.iter().all(|node| match node {
-        Node::Text(_, text) => String::from_utf8_lossy(text).trim().is_empty(),
+        Node::Text(_, text) => {
+            !text.iter().any(u8::is_ascii_graphic) && text.lossy().trim().is_empty()
+        }
         _ => false,
     })
 }
