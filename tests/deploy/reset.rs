@@ -43,7 +43,8 @@ fn remains(node: &Node) -> Vec<String> {
     found.extend(there.map(|path| path.display().to_string()));
     let tables = Command::new("nft").args(["list", "tables"]).output().expect("nft runs");
     let tables = String::from_utf8_lossy(&tables.stdout).into_owned();
-    found.extend(tables.lines().filter(|line| line.contains(node.bridge())).map(str::to_owned));
+    let is_ours = |line: &&str| line.split_whitespace().last() == Some(node.bridge());
+    found.extend(tables.lines().filter(is_ours).map(str::to_owned));
     found
 }
 
