@@ -126,8 +126,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn emit(&mut self, kind: Kind) -> Token {
-        let token =
-            Token { kind, start: self.start, end: self.position, line: self.start_line };
+        let token = Token { kind, start: self.start, end: self.position, line: self.start_line };
         self.start = self.position;
         self.start_line = self.line;
         token

@@ -680,9 +680,7 @@ impl Parser<'_> {
                 self.scope.parentheses -= 1;
                 Operand::Pipe(pipe)
             }
-            Kind::String | Kind::RawString => {
-                self.text(&token)?
-            }
+            Kind::String | Kind::RawString => self.text(&token)?,
             _ => {
                 self.back(token);
                 return Ok(None);
