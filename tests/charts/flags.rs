@@ -126,3 +126,19 @@ fn a_program_changes_what_was_rendered() {
     assert!(seen.contains("postrenderer.helm.sh/postrender-filename: web/templates/map.yaml"));
     with(&["2.0.0", "--show-only", "templates/hook.yaml"]).fine();
 }
+
+#[test]
+fn what_is_not_rendered_is_printed_as_it_is() {
+    let folder = Folder::new();
+    folder.chart("web", "1.0.0", "");
+    // no template, and read by nobody: its colours are not ours to take away
+    let definition = "# \u{1b}[31mred\u{1b}[0m \u{9b}1m\nkind: CustomResourceDefinition\n";
+    folder.write("web/crds/colours.yaml", definition);
+    let out = folder.wharf(&["template", "shop", "web", "--include-crds"]);
+    let expected = format!("---\n# Source: web/crds/colours.yaml\n{definition}\n---\n");
+    assert!(out.fine().starts_with(&expected), "{out:?}");
+    if has("helm") {
+        let theirs = folder.helm(&["template", "shop", "web", "--include-crds"]);
+        assert_eq!(out.fine(), theirs.fine());
+    }
+}

@@ -329,6 +329,21 @@ mod tests {
     }
 
     #[test]
+    fn files_of_any_size_are_read_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let sizes = [0, 1, (64 << 10) - 1, 64 << 10, (64 << 10) + 1, 300_000];
+        let bytes = |size: usize| (0..size).map(|at| (at % 251) as u8).collect::<Vec<_>>();
+        for size in sizes {
+            fs::write(folder.path().join(format!("{size}.bin")), bytes(size)).expect("a file");
+        }
+        let tree = load(folder.path().to_str().expect("text")).expect("a tree");
+        for size in sizes {
+            let read = tree.get(&format!("{size}.bin")).expect("it was read");
+            assert!(read[..] == bytes(size)[..], "{size}");
+        }
+    }
+
+    #[test]
     fn links_that_lead_out_are_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         symlink("/etc/hostname", folder.path().join("out.yaml")).expect("a link");
