@@ -289,7 +289,9 @@ fn is_label_text(text: &str) -> bool {
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
 }
 
-fn is_subdomain(text: &str) -> bool {
+/// True of a DNS subdomain of any length (RFC 1123): small letters, digits and dashes between dots.
+#[must_use]
+pub fn is_subdomain(text: &str) -> bool {
     text.split('.').all(|part| {
         let bytes = part.as_bytes();
         let edge = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();

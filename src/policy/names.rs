@@ -29,7 +29,7 @@ pub(super) fn label(text: &str) -> Option<String> {
 
 /// RFC 1123 subdomain: the names of most objects.
 pub(super) fn subdomain(text: &str) -> Option<String> {
-    if !text.split('.').all(is_label) {
+    if !selector::is_subdomain(text) {
         return Some(
             "must be lower-case letters, digits, `-` and `.`, with a letter or digit at both ends"
                 .to_owned(),

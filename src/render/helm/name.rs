@@ -2,6 +2,7 @@
 
 use super::{Chance, Failed};
 use crate::base::diag::Diagnostic;
+use crate::object::selector::is_subdomain;
 use crate::template::gotmpl::{self, Job, Map, Options, Set, Source, stack};
 use std::collections::BTreeMap;
 
@@ -34,7 +35,7 @@ pub fn from_template(text: &str, chance: &Chance) -> Result<String, Failed> {
 
 /// Refuses what Kubernetes would not take, in Helm's words.
 pub(super) fn check(name: &str) -> Result<(), Diagnostic> {
-    if name.split('.').all(is_label) && name.len() <= LONGEST {
+    if is_subdomain(name) && name.len() <= LONGEST {
         return Ok(());
     }
     let text = format!(
@@ -43,15 +44,6 @@ pub(super) fn check(name: &str) -> Result<(), Diagnostic> {
     );
     Err(Diagnostic::error("wharf::values::release_name", text)
         .help("use small letters, digits and single dashes"))
-}
-
-/// True of a part of a name between dots, as `PATTERN` means it.
-fn is_label(text: &str) -> bool {
-    let is_inner = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let bytes = text.as_bytes();
-    bytes.first().is_some_and(is_inner)
-        && bytes.last().is_some_and(is_inner)
-        && bytes.iter().all(|byte| *byte == b'-' || is_inner(byte))
 }
 
 #[cfg(test)]
